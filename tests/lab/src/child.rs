@@ -8,8 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::process::{self, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -162,6 +162,15 @@ pub fn server(signal: &str, options: &[&str]) -> Command {
 pub fn raise_priority() {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
     let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
+}
+
+/// The same for a command's process: what stands before its program.
+pub fn raised_priority() -> &'static [&'static str] {
+    const RAISED: &[&str] = &["chrt", "--rr", "1"];
+    static ALLOWED: LazyLock<bool> = LazyLock::new(|| {
+        run("chrt", Command::new(RAISED[0]).args(&RAISED[1..]).arg("true")).is_ok()
+    });
+    if *ALLOWED { RAISED } else { &[] }
 }
 
 /// Gives the calling thread the lowest priority (on Linux, priority is a thread's), for clients

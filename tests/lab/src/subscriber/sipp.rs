@@ -119,7 +119,12 @@ impl Sipp {
         fs::write(folder.path().join("calls.csv"), numbers)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let xml = scenario::call(line, telephone, media);
-        let mut command = sipp(line.sip, telephone, folder.path(), &xml)?;
+        // Keys by SIP INFO come from the telephone too, as promptly as its RTP.
+        let priority = match line.keying {
+            Keying::Info | Keying::Both => child::raised_priority(),
+            Keying::Events | Keying::Tones => &[],
+        };
+        let mut command = sipp(line.sip, telephone, folder.path(), &xml, priority)?;
         // A late report about a call of another process that had this port before is ignored.
         let token = secret();
         command.args(["-cid_str", &format!("call-%u-{token}"), "-inf", "calls.csv"]);
@@ -158,7 +163,7 @@ pub(super) fn address(telephone: Option<&Phone>) -> Ipv4Addr {
 fn register(sip: SocketAddr, phone: &Phone) -> Result<()> {
     let folder = folder::temporary("karipass-sipp-")?;
     let xml = scenario::register(&phone.number);
-    let mut command = sipp(sip, Some(phone), folder.path(), &xml)?;
+    let mut command = sipp(sip, Some(phone), folder.path(), &xml, &[])?;
     command.args(["-m", "1"]);
     let status = Child::spawn("SIPp", command)?.wait_for_end(START_TIMEOUT)?;
     let said = || format!("{} cannot register: {}", phone.number, errors(folder.path()));
@@ -171,11 +176,12 @@ fn sipp(
     telephone: Option<&Phone>,
     folder: &Path,
     scenario: &str,
+    priority: &[&str],
 ) -> Result<Command> {
     let address = address(telephone);
     fs::write(folder.join("scenario.xml"), scenario)?;
     let mut command = child::server("KILL", &[]);
-    command.args(["sipp", &sip.to_string(), "-sf", "scenario.xml"]);
+    command.args(priority).args(["sipp", &sip.to_string(), "-sf", "scenario.xml"]);
     command.args(["-i", &address.to_string(), "-bind_local", "-nostdin", "-trace_err"]);
     command.args(["-error_file", "errors.log"]);
     // By default SIPp tries ports from one on, which others may hold.
