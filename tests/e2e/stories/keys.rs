@@ -110,14 +110,15 @@ fn p12_events_that_pause_among_audio_count_once() -> Result<()> {
 /// The key is held for longer than the silence that ends an entry, and released during `invalid`.
 #[test]
 fn p12_a_key_held_until_after_its_entry_is_no_digit_of_the_next() -> Result<()> {
-    let system = System::shared();
+    // RFC 4733 knows no event of the silence that the other stories wait for.
+    let system = System::start(&[])?;
     let story = Story::new(&system)?;
     let (Family { contract, child, .. }, password) = (&story.family, story.password());
     let mut call = story.call_from_contract()?;
     call.hear("menu")?.key("1")?.hear_number(contract)?.hear_whole("set-password")?;
-    let [first, second] = [&password[..1], &password[1..2]];
-    call.key_password(first)?.key_for(second, Duration::from_millis(3_500))?;
-    call.hear_whole("invalid")?.hear_number(contract)?.hear_whole("set-password")?;
+    let second = password.chars().nth(1).unwrap();
+    call.key_password(&password[..1])?.key_until(second, "invalid")?;
+    call.hear_number(contract)?.hear_whole("set-password")?;
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])
 }

@@ -126,6 +126,23 @@ impl Handset {
         times.iter().last().context("no key")
     }
 
+    /// Presses a key, which is held until [`Handset::release`].
+    pub fn press(&self, key: char) -> Result<()> {
+        let event = event(key)?;
+        self.give(vec![Box::new(move |stream| stream.press(event))])
+    }
+
+    /// Releases the key that is held; returns when.
+    pub fn release(&self) -> Result<Instant> {
+        let (released, times) = channel();
+        self.give(vec![Box::new(move |stream| {
+            let at = Instant::now();
+            stream.release();
+            let _ = released.send(at); // the test may have stopped waiting
+        })])?;
+        times.recv().context("the handset is hung up")
+    }
+
     /// Restarts RTP's time stamp within the same source.
     pub fn restart_clock(&self) -> Result<()> {
         self.give(vec![Box::new(RtpStream::restart_clock)])
@@ -226,7 +243,7 @@ fn speak(mut stream: RtpStream, received: &Receiver<Vec<PacketSender>>, gone: &A
         stream.tick(u32::try_from(passed).unwrap_or(u32::MAX));
         match packets.next() {
             Some(frame) => frame(&mut stream),
-            None => stream.send_silence(),
+            None => stream.send_nothing_new(),
         }
     }
 }

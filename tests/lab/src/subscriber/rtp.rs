@@ -29,13 +29,15 @@ pub struct RtpStream {
     timestamp: u32,
     /// The time stamp at which the last event was pressed.
     pressed: u32,
+    /// The event that lasts until [`RtpStream::release`].
+    held: Option<u8>,
 }
 
 impl RtpStream {
     /// From this socket to `peer`.
     pub fn new(socket: Arc<UdpSocket>, peer: SocketAddr) -> Self {
         let (source, sequence, timestamp) = rand::random();
-        Self { socket, peer, source, sequence, timestamp, pressed: timestamp }
+        Self { socket, peer, source, sequence, timestamp, pressed: timestamp, held: None }
     }
 
     /// So many packets' time has passed. A packet that was not sent in time is never sent, and the
@@ -55,6 +57,27 @@ impl RtpStream {
         self.send_audio(&[ulaw::SILENCE; SAMPLES as usize]);
     }
 
+    /// Sends that a key is pressed, and from now on that it is held.
+    pub fn press(&mut self, event: u8) {
+        self.send_pressed(event);
+        self.held = Some(event);
+    }
+
+    /// Sends that the key that is held is released, if there is one.
+    pub fn release(&mut self) {
+        if let Some(event) = self.held.take() {
+            self.send_released(event);
+        }
+    }
+
+    /// Sends what a telephone does while nobody touches it.
+    pub fn send_nothing_new(&mut self) {
+        match self.held {
+            Some(event) => self.send_held(event),
+            None => self.send_silence(),
+        }
+    }
+
     /// Sends silence whose time stamp does not follow from the one before.
     pub fn restart_clock(&mut self) {
         self.timestamp = 1000;
@@ -69,25 +92,25 @@ impl RtpStream {
 
     /// Sends that the key that was pressed last is held.
     pub fn send_held(&mut self, event: u8) {
-        self.send_event(0, event, VOLUME, self.held() + u32::from(SAMPLES));
+        self.send_event(0, event, VOLUME, self.held_samples() + u32::from(SAMPLES));
     }
 
     /// Sends that the key that was pressed last is released.
     pub fn send_released(&mut self, event: u8) {
-        (0..END_PACKETS).for_each(|_| self.send_event(0, event, END | VOLUME, self.held()));
+        (0..END_PACKETS).for_each(|_| self.send_event(0, event, END | VOLUME, self.held_samples()));
     }
 
     /// The same, where each of the last packets has another time stamp.
     pub fn send_released_with_other_stamps(&mut self, event: u8) {
         for _ in 0..END_PACKETS {
-            self.send_event(0, event, END | VOLUME, self.held());
+            self.send_event(0, event, END | VOLUME, self.held_samples());
             self.tick(1);
             self.pressed = self.pressed.wrapping_add(SAMPLES.into());
         }
     }
 
     /// How long ago the last key was pressed, in samples.
-    fn held(&self) -> u32 {
+    fn held_samples(&self) -> u32 {
         self.timestamp.wrapping_sub(self.pressed)
     }
 

@@ -122,7 +122,7 @@ impl Sipp {
         // Keys by SIP INFO come from the telephone too, as promptly as its RTP.
         let priority = match line.keying {
             Keying::Info | Keying::Both => child::raised_priority(),
-            Keying::Events | Keying::Tones => &[],
+            Keying::Events | Keying::OtherStamps | Keying::AmongSilence | Keying::Tones => &[],
         };
         let mut command = sipp(line.sip, telephone, folder.path(), &xml, priority)?;
         // A late report about a call of another process that had this port before is ignored.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{HEARING_TIMEOUT, Line, Sipp, Subscriber};
-use crate::subscriber::handset::Pace;
 use crate::subscriber::sipp::Keying;
 
 impl Subscriber {
@@ -29,11 +28,13 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// Keys one digit and holds it for this long.
-    pub fn key_for(&mut self, key: &str, tone: Duration) -> Result<&mut Self> {
-        let pace = self.line.pace;
-        self.line.pace = Pace { tone, ..pace };
-        self.send_keys(key, "•".to_owned())?.line.pace = pace;
+    /// Keys one digit, and holds it until `guidance` is heard.
+    pub fn key_until(&mut self, key: char, guidance: &str) -> Result<&mut Self> {
+        let begun = Instant::now();
+        self.handset.press(key)?;
+        self.hear(guidance)?;
+        let released = self.handset.release()?;
+        self.keyed.push(("•".to_owned(), begun, released));
         Ok(self)
     }
 
