@@ -25,6 +25,8 @@ use crate::script::{RATE, Script, Voice};
 /// By when all calls have ended, beyond the time in which they begin.
 const OVER_TIMEOUT: Duration = Duration::from_mins(1);
 const PACKET: Duration = Duration::from_millis(1000 / RATE as u64);
+/// Callers begin to send in this many phases of a packet's time, a millisecond apart.
+const PHASES: u64 = 20;
 /// How late a packet may be, so that several are sent at once.
 const GRAIN: Duration = Duration::from_millis(1);
 
@@ -128,7 +130,9 @@ impl<'a> Conversation<'a> {
             CallSignal::Answered(port) => {
                 let peer = (self.line.sip.ip(), port).into();
                 let voice = Voice::new(self.script, RtpStream::new(Arc::clone(self.socket), peer));
-                let due = Instant::now();
+                // Asterisk's packets and the keys of all callers would otherwise keep one distance.
+                let phase = Duration::from_millis((call * 7) as u64 % PHASES);
+                let due = Instant::now() + phase;
                 self.voices.push(Talking { call, voice, due, late: Duration::ZERO });
                 self.answered.push((call, port));
                 false

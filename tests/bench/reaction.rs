@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
+use karipass_lab::subscriber::hearing::{Heard, Hearing, Library, is_loud};
 
 use crate::calls::CallTrace;
 use crate::script::ENTRIES;
@@ -27,7 +27,8 @@ pub struct Reactions {
     pub next_guidance: Vec<f64>,
     /// The same from the confirmation to `completed`.
     pub completed: Vec<f64>,
-    /// From the release of an entry's first key to the last packet of the guidance that it stops.
+    /// From the release of an entry's first key to the last packet with sound of the guidance that
+    /// it stops.
     pub silence: Vec<f64>,
 }
 
@@ -37,7 +38,7 @@ impl Reactions {
         let mut reactions = Self::default();
         for (call, caller) in calls.iter().zip(callers) {
             let heard = recognized(call);
-            match guidance(&heard, caller) {
+            match guidance(call, &heard, caller) {
                 Some(guidance) if call.ended && call.released.len() == ENTRIES => {
                     reactions.note(call, &guidance);
                 }
@@ -97,7 +98,7 @@ fn milliseconds<'a>(from: &'a [Instant], to: &'a [Instant]) -> impl Iterator<Ite
 
 /// The guidance of a call, for each entry.
 struct GuidanceTimes {
-    /// The last packet of what the entry stopped.
+    /// The last packet with sound of what the entry stopped.
     stopped: [Instant; ENTRIES],
     /// The first packet of what followed the entry.
     began: [Instant; ENTRIES],
@@ -105,13 +106,19 @@ struct GuidanceTimes {
 
 /// The guidance, if the call is as expected: the menu, the caller's number until the caller
 /// interrupts it, the confirmation, the whole number and the whole of `completed`.
-fn guidance(heard: &[Heard], caller: &str) -> Option<GuidanceTimes> {
+fn guidance(call: &CallTrace, heard: &[Heard], caller: &str) -> Option<GuidanceTimes> {
     let confirmation = heard.iter().position(|heard| heard.may_be("confirm-password"))?;
     let (before, after) = heard.split_at(confirmation);
     let (menu, cut_short) = before.split_first()?;
     let (confirmation, after) = after.split_first()?;
     let good = menu.may_be("menu") && is_read_out(cut_short, caller) && is_completed(after, caller);
-    let stopped = [menu.ended?, cut_short.last()?.ended?, confirmation.ended?];
+    let last_sound = |heard: &Heard| {
+        let times = heard.started..=heard.ended?;
+        let mut packets = call.heard.iter().rev().filter(|(at, _)| times.contains(at));
+        let is_loud = |payload: &[u8]| payload.iter().any(|code| is_loud(*code));
+        packets.find(|(_, payload)| is_loud(payload)).map(|(at, _)| *at)
+    };
+    let stopped = [last_sound(menu)?, last_sound(cut_short.last()?)?, last_sound(confirmation)?];
     let began = [cut_short.first()?.started, confirmation.started, after.first()?.started];
     good.then_some(GuidanceTimes { stopped, began })
 }

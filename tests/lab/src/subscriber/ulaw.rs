@@ -24,7 +24,7 @@ pub(super) fn canonical(code: u8) -> u8 {
 }
 
 /// Whether a code is loud enough to differ from a room's noise (about -42 dB of full scale).
-pub(super) fn is_loud(code: u8) -> bool {
+pub fn is_loud(code: u8) -> bool {
     (!code & 0x7f) >= 0x15
 }
 

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use super::ulaw;
+pub use super::ulaw::is_loud;
 use crate::sounds;
 
 /// The name of sound that is in no file.
