@@ -107,12 +107,12 @@ impl ConnectionLimiter {
         let mut table = self.table();
         let share = network.and_then(|network| table.by_network.get(&network));
         if share.is_some_and(|share| share.connections >= self.max_per_network) {
-            let longest = share.and_then(|share| share.idle.first().copied());
-            self.evict(&mut table, longest, "address")?;
+            let longest_idle = share.and_then(|share| share.idle.first().copied());
+            self.evict(&mut table, longest_idle, "address")?;
         }
         if table.by_id.len() >= self.max_total {
-            let longest = table.idle.first_key_value().map(|(turn, _)| *turn);
-            self.evict(&mut table, longest, "all")?;
+            let longest_idle = table.idle.first_key_value().map(|(turn, _)| *turn);
+            self.evict(&mut table, longest_idle, "all")?;
         }
         let (evict, evicted) = oneshot::channel();
         let id = table.insert(network, evict);
@@ -134,14 +134,14 @@ impl ConnectionLimiter {
         self.proxies.iter().any(|network| network.contains(address))
     }
 
-    /// Evicts the connection that has been idle since the turn `longest`.
+    /// Evicts the connection that has been idle since the turn `longest_idle`.
     fn evict(
         &self,
         table: &mut ConnectionTable,
-        longest: Option<u64>,
+        longest_idle: Option<u64>,
         limit: &'static str,
     ) -> Option<()> {
-        let Some(id) = longest.and_then(|turn| table.idle.get(&turn).copied()) else {
+        let Some(id) = longest_idle.and_then(|turn| table.idle.get(&turn).copied()) else {
             self.count_refusal(limit);
             return None;
         };

@@ -54,7 +54,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     println!("karipass…");
     let good = all_good(SET_UP_NUMBER)?;
     let rate = Figure::new("calls a second, all good", f64::from(good), "/s");
-    let mut figures = vec![rate.beside(f64::from(dialplan)).ratio_at_least(0.85)];
+    let mut figures = vec![rate.with_baseline(f64::from(dialplan)).ratio_at_least(0.85)];
     let first = RATES[0];
     let names = [
         ("failed of those taken, x 1.5", "calls taken a second, x 1.5"),
@@ -66,7 +66,9 @@ pub fn measure() -> Result<Vec<Figure>> {
         let reactions = at(SET_UP_NUMBER, rate)?;
         figures.push(Figure::new(failed, count(reactions.failed), "").at_most(0.0));
         let all = f64::from(rate * LASTS_S) - count(reactions.refused);
-        figures.push(Figure::new(taken, all / f64::from(LASTS_S), "/s").beside(f64::from(good)));
+        figures.push(
+            Figure::new(taken, all / f64::from(LASTS_S), "/s").with_baseline(f64::from(good)),
+        );
     }
     sleep(RECOVERY_TIMEOUT);
     let afterwards = system.calls(SET_UP_NUMBER, &callers[..USUAL_CALLS], USUAL_RATE)?;

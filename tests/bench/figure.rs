@@ -25,37 +25,37 @@ impl Figure {
 
     /// Adds a baseline in the same unit.
     #[must_use]
-    pub fn beside(self, baseline: f64) -> Self {
+    pub fn with_baseline(self, baseline: f64) -> Self {
         let ratio = (baseline != 0.0).then(|| self.value / baseline);
         Self { baseline: Some(baseline), ratio, ..self }
     }
 
     /// Sets its upper bound.
     #[must_use]
-    pub fn at_most(self, most: f64) -> Self {
-        let held = self.value <= most;
-        Self { aim: Some(format!("{most} at most")), held: Some(held), ..self }
+    pub fn at_most(self, max: f64) -> Self {
+        let held = self.value <= max;
+        Self { aim: Some(format!("{max} at most")), held: Some(held), ..self }
     }
 
     /// Sets its lower bound.
     #[must_use]
-    pub fn at_least(self, least: f64) -> Self {
-        let held = self.value >= least;
-        Self { aim: Some(format!("{least} at least")), held: Some(held), ..self }
+    pub fn at_least(self, min: f64) -> Self {
+        let held = self.value >= min;
+        Self { aim: Some(format!("{min} at least")), held: Some(held), ..self }
     }
 
     /// Sets the upper bound of its ratio to the baseline.
     #[must_use]
-    pub fn ratio_at_most(self, most: f64) -> Self {
-        let held = self.ratio.map(|ratio| ratio <= most);
-        Self { aim: Some(format!("ratio {most} at most")), held, ..self }
+    pub fn ratio_at_most(self, max: f64) -> Self {
+        let held = self.ratio.map(|ratio| ratio <= max);
+        Self { aim: Some(format!("ratio {max} at most")), held, ..self }
     }
 
     /// Sets the lower bound of its ratio to the baseline.
     #[must_use]
-    pub fn ratio_at_least(self, least: f64) -> Self {
-        let held = self.ratio.map(|ratio| ratio >= least);
-        Self { aim: Some(format!("ratio {least} at least")), held, ..self }
+    pub fn ratio_at_least(self, min: f64) -> Self {
+        let held = self.ratio.map(|ratio| ratio >= min);
+        Self { aim: Some(format!("ratio {min} at least")), held, ..self }
     }
 
     /// Sets its largest distance from the baseline.

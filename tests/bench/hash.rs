@@ -34,7 +34,7 @@ pub fn measure() -> Result<Vec<Figure>> {
         }
     }
     let (ours, theirs) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
-    Ok(vec![Figure::new("hash median", ours, "ms").beside(theirs).ratio_at_most(0.5)])
+    Ok(vec![Figure::new("hash median", ours, "ms").with_baseline(theirs).ratio_at_most(0.5)])
 }
 
 /// The milliseconds of hashes while nothing else runs.

@@ -42,9 +42,9 @@ pub fn measure() -> Result<Vec<Figure>> {
     let mut figures = compared(karipass, dialplan, flooded);
     figures.extend(keyed_ahead(ahead)?);
     let cpu = Figure::new("daemon CPU a call", a_call(total.saturating_sub(hashing)), "ms");
-    figures.push(cpu.beside(a_call(switch)).ratio_at_most(0.025));
+    figures.push(cpu.with_baseline(a_call(switch)).ratio_at_most(0.025));
     let cpu = Figure::new("Asterisk's CPU a call", a_call(switch), "ms");
-    figures.push(cpu.beside(a_call(switch_alone)).ratio_at_most(1.1));
+    figures.push(cpu.with_baseline(a_call(switch_alone)).ratio_at_most(1.1));
     figures.push(Figure::new("daemon peak memory", daemon.peak_memory()?, "MiB"));
     Ok(figures)
 }
@@ -54,27 +54,29 @@ fn compared(
     mut dialplan: Reactions,
     mut flooded: Reactions,
 ) -> Vec<Figure> {
-    let beside = |name, ours: &mut [f64], theirs: &mut [f64], share, more| {
-        Figure::new(name, quantile(ours, share), "ms").beside(quantile(theirs, share)).within(more)
+    let compare = |name, ours: &mut [f64], theirs: &mut [f64], share, more| {
+        Figure::new(name, quantile(ours, share), "ms")
+            .with_baseline(quantile(theirs, share))
+            .within(more)
     };
     let (ours, theirs) = (&mut karipass.next_guidance, &mut dialplan.next_guidance);
     let reactions = [
-        beside("reaction median", ours, theirs, 0.5, 1.0),
-        beside("reaction p99", ours, theirs, 0.99, 3.0),
+        compare("reaction median", ours, theirs, 0.5, 1.0),
+        compare("reaction p99", ours, theirs, 0.99, 3.0),
     ];
     let (ours, theirs) = (&mut karipass.silence, &mut dialplan.silence);
     let silence = [
-        beside("silence median", ours, theirs, 0.5, 1.0),
-        beside("silence p99", ours, theirs, 0.99, 3.0),
+        compare("silence median", ours, theirs, 0.5, 1.0),
+        compare("silence p99", ours, theirs, 0.99, 3.0),
     ];
     let (ours, theirs) = (&mut karipass.completed, &mut dialplan.completed);
     let completed = [
-        beside("confirmation to completed median", ours, theirs, 0.5, 3.0),
-        beside("confirmation to completed p99", ours, theirs, 0.99, 10.0),
+        compare("confirmation to completed median", ours, theirs, 0.5, 3.0),
+        compare("confirmation to completed p99", ours, theirs, 0.99, 10.0),
     ];
     let mut figures = vec![
         Figure::new("calls failed", lost(&karipass) + lost(&flooded), "")
-            .beside(lost(&dialplan))
+            .with_baseline(lost(&dialplan))
             .at_most(0.0),
     ];
     figures.extend(reactions);
@@ -82,7 +84,9 @@ fn compared(
     let quiet = quantile(&mut karipass.next_guidance, 0.99);
     let flooded = quantile(&mut flooded.next_guidance, 0.99);
     figures.push(
-        Figure::new("reaction p99, logins flood", flooded, "ms").beside(quiet).ratio_at_most(2.0),
+        Figure::new("reaction p99, logins flood", flooded, "ms")
+            .with_baseline(quiet)
+            .ratio_at_most(2.0),
     );
     figures.extend(completed);
     figures
@@ -91,11 +95,12 @@ fn compared(
 /// Callers who key everything ahead may have to wait for the hash.
 fn keyed_ahead(mut completed: Vec<f64>) -> Result<[Figure; 3]> {
     let mut hash = hash::alone()?;
-    let mut beside = |name, share| {
-        Figure::new(name, quantile(&mut completed, share), "ms").beside(quantile(&mut hash, share))
+    let mut compare = |name, share| {
+        Figure::new(name, quantile(&mut completed, share), "ms")
+            .with_baseline(quantile(&mut hash, share))
     };
-    let median = beside("keyed ahead to completed median", 0.5).within(10.0);
-    let p99 = beside("keyed ahead to completed p99", 0.99).ratio_at_most(3.0);
+    let median = compare("keyed ahead to completed median", 0.5).within(10.0);
+    let p99 = compare("keyed ahead to completed p99", 0.99).ratio_at_most(3.0);
     #[expect(clippy::cast_precision_loss, reason = "hundreds of calls")]
     let failed = (CALLS - completed.len()) as f64;
     Ok([Figure::new("keyed ahead, calls failed", failed, "").at_most(0.0), median, p99])

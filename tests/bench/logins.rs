@@ -29,9 +29,9 @@ pub fn measure() -> Result<Vec<Figure>> {
         each * 1e3
     );
     Ok(vec![
-        Figure::new("logins, cores busy", loaded, "/s").beside(quiet),
+        Figure::new("logins, cores busy", loaded, "/s").with_baseline(quiet),
         Figure::new("cores for logins, cores busy", loaded * each, "cores")
-            .beside(quiet * each)
+            .with_baseline(quiet * each)
             .at_least(SHARE),
     ])
 }

@@ -198,8 +198,8 @@ impl Fleet {
         let until = Instant::now() + WAIT_TIMEOUT;
         loop {
             let calls = self.members.iter().map(|member| member.calls()).enumerate();
-            let most = calls.max_by(|(_, one), (_, other)| one.total_cmp(other));
-            let (place, calls) = most.context("no daemons")?;
+            let busiest = calls.max_by(|(_, one), (_, other)| one.total_cmp(other));
+            let (place, calls) = busiest.context("no daemons")?;
             if calls >= SOME {
                 return Ok((place, calls));
             }

@@ -207,9 +207,10 @@ impl Balance {
     fn guess(&mut self, login: &LoginRecord, held: Held, bears: Bears) {
         self.guesses += 1;
         self.counted += held.wrong;
-        let least = usize::from(login.answer == LoginResult::Status(401) && !bears.lost_commits);
-        let most = usize::from(login.answer != LoginResult::NobodyThere);
-        if !(least..=most).contains(&held.wrong) {
+        let min_wrong =
+            usize::from(login.answer == LoginResult::Status(401) && !bears.lost_commits);
+        let max_wrong = usize::from(login.answer != LoginResult::NobodyThere);
+        if !(min_wrong..=max_wrong).contains(&held.wrong) {
             let LoginRecord { number, answer, .. } = login;
             self.breaches.push(format!("wrong login of {number}, {answer:?}, but {held:?}"));
         }

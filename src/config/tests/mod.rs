@@ -280,7 +280,7 @@ fn an_invalid_value_is_described_in_plain_words() {
 
 #[test]
 fn seconds_are_bound() {
-    for (variable, key, most) in [
+    for (variable, key, max) in [
         ("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "call.first_digit_timeout_s", 60),
         ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "call.inter_digit_timeout_s", 60),
         ("KARIPASS_CALL_MAX_DURATION_S", "call.max_duration_s", dialog::MAX_CALL_LIMIT.as_secs()),
@@ -291,11 +291,11 @@ fn seconds_are_bound() {
             rules::MAX_SESSION_LIFETIME.as_secs(),
         ),
     ] {
-        assert!(load(None, with(&[(variable, &most.to_string())])).is_ok());
-        for value in ["1e19", "inf", "NaN", "0", "1e-30", &(most + 1).to_string()] {
+        assert!(load(None, with(&[(variable, &max.to_string())])).is_ok());
+        for value in ["1e19", "inf", "NaN", "0", "1e-30", &(max + 1).to_string()] {
             assert_eq!(
                 errors(None, with(&[(variable, value)])),
-                [format!("{key}: not a positive number of seconds, {most} at most")]
+                [format!("{key}: not a positive number of seconds, {max} at most")]
             );
         }
     }

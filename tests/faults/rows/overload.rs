@@ -51,10 +51,10 @@ fn flood_of_logins() -> Result<()> {
 
 #[test]
 fn five_times_the_calls() -> Result<()> {
-    let most = vec![("KARIPASS_CALL_MAX_CONCURRENT", MAX_CALLS.to_owned())];
+    let variables = vec![("KARIPASS_CALL_MAX_CONCURRENT", MAX_CALLS.to_owned())];
     let bears = Bears { apologies: true, ..Bears::default() };
     Row {
-        wishes: Wishes { variables: most, ..Wishes::default() },
+        wishes: Wishes { variables, ..Wishes::default() },
         call_every: FULL_EVERY,
         looks: &[reaction, check_apologies, check_calls_continue],
         ..overload("five times the configured calls", bears, calls)

@@ -11,21 +11,21 @@ use crate::site::{Answer, NUMBER, WRONG};
 use crate::support;
 
 /// A password of the largest length.
-const LONGEST_PASSWORD: &str = "Abcd1234efgh";
+const MAX_LENGTH_PASSWORD: &str = "Abcd1234efgh";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone() {
     let scene = many(1_000).await;
     let numbers = numbers(&scene.owner).await;
     let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(&numbers[0], LONGEST_PASSWORD).await;
+    browser.log_in(&numbers[0], MAX_LENGTH_PASSWORD).await;
     let page = browser.get("/unit/line").await;
     assert_eq!(fields(&page), numbers);
     assert!(page.body.contains("<progress ") && page.body.contains("画面を閉じないで"));
     assert_eq!(browser.get("/unit-progress").await.status, 204);
     // Two slips: both are required again, and nothing else is.
     let mut typed: Vec<(&str, &str)> =
-        numbers.iter().map(|it| (it.as_str(), LONGEST_PASSWORD)).collect();
+        numbers.iter().map(|it| (it.as_str(), MAX_LENGTH_PASSWORD)).collect();
     (typed[3].1, typed[999].1) = (WRONG, WRONG);
     let refused = send(&mut browser, &page, &typed).await;
     assert_eq!((refused.status, title(&refused)), (422, "エラー：認証単位変更（回線単位）"));
@@ -34,7 +34,7 @@ async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone
     assert!(refused.body.contains("入力し直す必要はありません。"));
     // Another slip, and a field left empty.
     let hashes = scene.service.hasher.operations();
-    let again = [(numbers[3].as_str(), LONGEST_PASSWORD), (numbers[999].as_str(), WRONG)];
+    let again = [(numbers[3].as_str(), MAX_LENGTH_PASSWORD), (numbers[999].as_str(), WRONG)];
     let refused = send(&mut browser, &refused, &again).await;
     assert_eq!(fields(&refused), [numbers[999].clone()]);
     assert_eq!(scene.service.hasher.operations() - hashes, 2);
@@ -42,7 +42,7 @@ async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone
     assert_eq!((refused.status, fields(&refused)), (422, vec![numbers[999].clone()]));
     assert_eq!(scene.count(&numbers[3]).await, (1, false));
     assert_eq!(scene.count(&numbers[999]).await, (2, false));
-    let done = send(&mut browser, &refused, &[(numbers[999].as_str(), LONGEST_PASSWORD)]).await;
+    let done = send(&mut browser, &refused, &[(numbers[999].as_str(), MAX_LENGTH_PASSWORD)]).await;
     assert_eq!(leads_to(&done), "/unit-changed");
     let outcome = browser.get("/unit-changed").await;
     assert_eq!(outcome.body.matches("<tr><th scope=\"row\"").count(), 1_001);
@@ -54,18 +54,18 @@ async fn u4_a_proof_of_a_right_password_is_no_proof_elsewhere_or_of_another_pass
     let numbers = numbers(&scene.owner).await;
     let [one, two, three] = [&numbers[0], &numbers[1], &numbers[2]];
     let mut browser = Browser::new(&scene.service.base);
-    browser.log_in(one, LONGEST_PASSWORD).await;
+    browser.log_in(one, MAX_LENGTH_PASSWORD).await;
     let page = browser.get("/unit/line").await;
     let typed = [
-        (one.as_str(), LONGEST_PASSWORD),
-        (two.as_str(), LONGEST_PASSWORD),
+        (one.as_str(), MAX_LENGTH_PASSWORD),
+        (two.as_str(), MAX_LENGTH_PASSWORD),
         (three.as_str(), WRONG),
     ];
     let refused = send(&mut browser, &page, &typed).await;
     assert_eq!(fields(&refused), [three.as_str()]);
     // Another session of the same login.
     let mut other = Browser::new(&scene.service.base);
-    other.log_in(one, LONGEST_PASSWORD).await;
+    other.log_in(one, MAX_LENGTH_PASSWORD).await;
     let own = other.get("/unit/line").await;
     let proofs = [proof(&refused, one), proof(&refused, two)];
     let with_proofs = [("form_id", hidden(&own, "form_id")), ("version", hidden(&own, "version"))];
@@ -74,13 +74,13 @@ async fn u4_a_proof_of_a_right_password_is_no_proof_elsewhere_or_of_another_pass
     for (number, proof) in [one, two].into_iter().zip(&proofs) {
         fields_sent.push((format!("proof-{number}"), proof.clone()));
     }
-    fields_sent.push((format!("password-{three}"), LONGEST_PASSWORD.to_owned()));
+    fields_sent.push((format!("password-{three}"), MAX_LENGTH_PASSWORD.to_owned()));
     let sent: Vec<_> = fields_sent.iter().map(|(name, value)| (&**name, &**value)).collect();
     let answer = other.submit(&own, "/unit/line", &sent[1..]).await;
     assert_eq!((answer.status, fields(&answer)), (422, numbers.clone()));
     // Another password of the number meanwhile, which does not change the contract's version.
     scene.give(two, "password", "another123").await;
-    let answer = send(&mut browser, &refused, &[(three.as_str(), LONGEST_PASSWORD)]).await;
+    let answer = send(&mut browser, &refused, &[(three.as_str(), MAX_LENGTH_PASSWORD)]).await;
     assert_eq!((answer.status, fields(&answer)), (422, vec![two.clone(), three.clone()]));
     for number in &numbers {
         let counted = i32::from(number == three);
@@ -94,13 +94,13 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
         let scene = many(count).await;
         let numbers = numbers(&scene.owner).await;
         let mut browser = Browser::new(&scene.service.base);
-        browser.log_in(&numbers[0], LONGEST_PASSWORD).await;
+        browser.log_in(&numbers[0], MAX_LENGTH_PASSWORD).await;
         let page = browser.get("/unit/line").await.body;
         assert_eq!(page.contains("class=\"compact\""), is_many, "{count}");
-        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), LONGEST_PASSWORD)).collect();
+        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), MAX_LENGTH_PASSWORD)).collect();
         let page = browser.get("/unit/line").await;
         assert_eq!(leads_to(&send(&mut browser, &page, &typed).await), "/unit-changed");
-        browser.log_in(NUMBER, LONGEST_PASSWORD).await;
+        browser.log_in(NUMBER, MAX_LENGTH_PASSWORD).await;
         let top = browser.get("/").await.body;
         assert_eq!(top.contains(&format!("<summary>{count}件の電話番号")), is_many);
         let actions = top.find("id=\"change-unit\"").unwrap();
@@ -113,32 +113,32 @@ async fn u4_the_api_takes_the_passwords_of_a_thousand_numbers() {
     let scene = many(1_000).await;
     let numbers = numbers(&scene.owner).await;
     let base = &scene.service.base;
-    let token = scene.client.log_in(base, &numbers[0], LONGEST_PASSWORD).await.token();
+    let token = scene.client.log_in(base, &numbers[0], MAX_LENGTH_PASSWORD).await.token();
     let mut given: Vec<(&str, &str)> =
-        numbers.iter().map(|number| (number.as_str(), LONGEST_PASSWORD)).collect();
+        numbers.iter().map(|number| (number.as_str(), MAX_LENGTH_PASSWORD)).collect();
     given[999].1 = WRONG;
     let refused = change_unit(&scene.client, base, &token, "line", &given).await;
     assert_eq!((refused.status, refused.code().as_str()), (422, "wrong_password"));
     assert_eq!(refused.json()["numbers"], json!([numbers[999]]));
-    given[999].1 = LONGEST_PASSWORD;
+    given[999].1 = MAX_LENGTH_PASSWORD;
     let changed = change_unit(&scene.client, base, &token, "line", &given).await;
     assert_eq!((changed.status, changed.json()["unit"].as_str()), (200, Some("line")));
     // The limit of the other requests is smaller.
     let long = "9".repeat(rules::MAX_BODY_BYTES);
     assert_eq!(scene.client.log_in(base, &numbers[0], &long).await.status, 413);
     let long = "9".repeat(rules::MAX_UNIT_CHANGE_BYTES);
-    let token = scene.client.log_in(base, NUMBER, LONGEST_PASSWORD).await.token();
+    let token = scene.client.log_in(base, NUMBER, MAX_LENGTH_PASSWORD).await.token();
     let answer = change_unit(&scene.client, base, &token, "number", &[(NUMBER, &long)]).await;
     assert_eq!((answer.status, answer.code().as_str()), (413, "malformed"));
     assert!(answer.body.contains("131072"), "{answer:?}");
 }
 
 /// A contract of `count` additional numbers under `number`, each with the password
-/// [`LONGEST_PASSWORD`].
+/// [`MAX_LENGTH_PASSWORD`].
 async fn many(count: i32) -> Scene {
     let database: Database = support::database().await;
     let scene = Scene::in_database(database, "number").await;
-    scene.give("0612345601", "password", LONGEST_PASSWORD).await;
+    scene.give("0612345601", "password", MAX_LENGTH_PASSWORD).await;
     let fills = "
         UPDATE phone_number SET has_service = false;
         INSERT INTO phone_number (number, contract_number, has_service)

@@ -211,7 +211,7 @@ async fn an_event_of_no_call_harms_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_while_the_line_closes_continue_in_the_dialplan_and_the_others_finish() {
     let mut options = RigOptions::default();
-    options.pace.shutdown_grace = Duration::from_secs(30);
+    options.timeouts.shutdown_grace = Duration::from_secs(30);
     let mut rig = Rig::start(options).await;
     rig.fake.call_up_to_confirmation("closing.1").await;
     rig.stop();

@@ -211,7 +211,7 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_taken_is_continued_in_the_dialplan_until_asterisk_obeys() {
-    let rig = Rig::start(RigOptions { most: 1, ..RigOptions::default() }).await;
+    let rig = Rig::start(RigOptions { max_calls: 1, ..RigOptions::default() }).await;
     rig.fake.call("full.1", &TRUSTED);
     rig.fake.wait_for_playback("full.1", "menu").await;
     rig.fake.on("POST", "/full.2/continue", FakeReply::With(503, json!({})));

@@ -91,8 +91,8 @@ async fn r_while_hashes_are_slow_new_calls_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
-    let pace = Timeouts { initial_calls_per_second: 1.0, ..RigOptions::default().pace };
-    let rig = Rig::start(RigOptions { pace, ..RigOptions::default() }).await;
+    let timeouts = Timeouts { initial_calls_per_second: 1.0, ..RigOptions::default().timeouts };
+    let rig = Rig::start(RigOptions { timeouts, ..RigOptions::default() }).await;
     // Calls that end without a password do not count.
     for call in 0..20 {
         let channel = format!("quick.gone.{call}.");

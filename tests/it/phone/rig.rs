@@ -40,10 +40,10 @@ pub const SOON: Duration = Duration::from_secs(1);
 
 /// The options of a rig.
 pub struct RigOptions {
-    pub pace: Timeouts,
+    pub timeouts: Timeouts,
     pub limits: Limits,
     /// The most concurrent calls.
-    pub most: usize,
+    pub max_calls: usize,
     /// The most of them from one number, from one trunk, and from one trunk without a number.
     pub shares: [usize; 3],
     /// The networks of some endpoints' media.
@@ -51,7 +51,7 @@ pub struct RigOptions {
     /// The cost of a hash.
     pub cost: Cost,
     /// Further Asterisks, by their URLs.
-    pub beside: Vec<String>,
+    pub further_pbxs: Vec<String>,
     pub sounds: Option<PathBuf>,
     pub db: Option<Db>,
 }
@@ -59,8 +59,8 @@ pub struct RigOptions {
 impl RigOptions {
     /// Options whose requests time out soon.
     pub fn impatient() -> Self {
-        let pace = Timeouts { request: SOON, ..Self::default().pace };
-        Self { pace, ..Self::default() }
+        let timeouts = Timeouts { request: SOON, ..Self::default().timeouts };
+        Self { timeouts, ..Self::default() }
     }
 }
 
@@ -68,7 +68,7 @@ impl RigOptions {
 impl Default for RigOptions {
     fn default() -> Self {
         Self {
-            pace: Timeouts {
+            timeouts: Timeouts {
                 request: LATE,
                 connect: LATE,
                 ping_interval: LATE,
@@ -84,11 +84,11 @@ impl Default for RigOptions {
                 inter_digit: WAIT_TIMEOUT,
                 call: 10 * WAIT_TIMEOUT,
             },
-            most: 100,
+            max_calls: 100,
             shares: [100; 3],
             media_networks: Vec::new(),
             cost: CHEAP,
-            beside: Vec::new(),
+            further_pbxs: Vec::new(),
             sounds: None,
             db: None,
         }
@@ -129,7 +129,7 @@ impl Rig {
              VALUES ('{CONTRACT}', '{CONTRACT}', true), ('{ADDITIONAL}', '{CONTRACT}', true)"
         );
         database.owner().await.unwrap().batch_execute(&rows).await.unwrap();
-        let urls = [fake.url().to_owned()].into_iter().chain(options.beside);
+        let urls = [fake.url().to_owned()].into_iter().chain(options.further_pbxs);
         let pbxs: Vec<AriSettings> = urls
             .map(|url| AriSettings {
                 url: url.parse().unwrap(),
@@ -145,12 +145,12 @@ impl Rig {
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(Keys::parse(KEY).unwrap(), options.cost, &dummy).unwrap();
         let [max_per_caller, max_per_trunk, max_without_number] = options.shares;
-        let max_calls = options.most;
+        let max_calls = options.max_calls;
         let capacity = CallLimits { max_calls, max_per_caller, max_per_trunk, max_without_number };
         let media = options.media_networks.iter().map(|text| text.parse().unwrap()).collect();
         let auth = AuthService::new(db, hasher, domain::rules::SESSION_IDLE_TIMEOUT);
         let phone =
-            PhoneLine::new(&pbxs, options.limits, capacity, media, auth, options.pace).unwrap();
+            PhoneLine::new(&pbxs, options.limits, capacity, media, auth, options.timeouts).unwrap();
         let (status, live_calls) = (phone.health(), phone.live_calls());
         let recorder = PrometheusBuilder::new().build_recorder();
         let metrics = recorder.handle();

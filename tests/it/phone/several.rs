@@ -34,17 +34,17 @@ async fn a_call_that_another_daemon_has_claimed_is_its() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_calls_than_configured_are_left_to_the_dialplan() {
-    let rig = Rig::start(RigOptions { most: 1, ..RigOptions::default() }).await;
-    rig.fake.call("most.1", &TRUSTED);
-    rig.fake.wait_for_playback("most.1", "menu").await;
-    rig.fake.call("most.2", &TRUSTED);
-    rig.fake.wait_for_request("POST", "/channels/most.2/continue", 1).await;
-    rig.fake.offer("most.3", &TRUSTED.join("/"));
-    rig.fake.hang_up("most.1");
-    rig.expect_end("most.1", "hung_up").await;
-    rig.fake.offer("most.4", &TRUSTED.join("/"));
-    rig.fake.offer("most.5", &TRUSTED.join("/"));
-    rig.fake.wait_for_playback("most.4", "menu").await;
+    let rig = Rig::start(RigOptions { max_calls: 1, ..RigOptions::default() }).await;
+    rig.fake.call("limited.1", &TRUSTED);
+    rig.fake.wait_for_playback("limited.1", "menu").await;
+    rig.fake.call("limited.2", &TRUSTED);
+    rig.fake.wait_for_request("POST", "/channels/limited.2/continue", 1).await;
+    rig.fake.offer("limited.3", &TRUSTED.join("/"));
+    rig.fake.hang_up("limited.1");
+    rig.expect_end("limited.1", "hung_up").await;
+    rig.fake.offer("limited.4", &TRUSTED.join("/"));
+    rig.fake.offer("limited.5", &TRUSTED.join("/"));
+    rig.fake.wait_for_playback("limited.4", "menu").await;
     assert_eq!(rig.fake.requests_like("POST", "/events/claim").len(), 1);
 }
 
@@ -82,7 +82,8 @@ async fn one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves() {
 async fn with_two() -> (FakeAsterisk, Rig) {
     let other = FakeAsterisk::start().await.unwrap();
     other.set_sounds(SOUNDS);
-    let options = RigOptions { beside: vec![other.url().to_owned()], ..RigOptions::default() };
+    let options =
+        RigOptions { further_pbxs: vec![other.url().to_owned()], ..RigOptions::default() };
     let rig = Rig::start(options).await;
     (other, rig)
 }

@@ -57,8 +57,8 @@ async fn a_socket_that_answers_no_ping_is_given_up() {
     let fake = FakeAsterisk::start().await.unwrap();
     fake.set_sounds(SOUNDS);
     fake.deafen(true);
-    let pace = Timeouts { ping_interval: SOON, ..RigOptions::default().pace };
-    let rig = Rig::with(fake, RigOptions { pace, ..RigOptions::default() }).await;
+    let timeouts = Timeouts { ping_interval: SOON, ..RigOptions::default().timeouts };
+    let rig = Rig::with(fake, RigOptions { timeouts, ..RigOptions::default() }).await;
     rig.fake.wait_for_socket(1).await;
     rig.fake.deafen(false);
     rig.fake.wait_for_socket(2).await;
@@ -164,8 +164,8 @@ async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program() {
-    let pace = Timeouts { connect: SOON, ..RigOptions::default().pace };
-    let rig = Rig::start(RigOptions { pace, ..RigOptions::default() }).await;
+    let timeouts = Timeouts { connect: SOON, ..RigOptions::default().timeouts };
+    let rig = Rig::start(RigOptions { timeouts, ..RigOptions::default() }).await;
     rig.fake.call("served.1", &TRUSTED);
     rig.fake.wait_for_playback("served.1", "menu").await;
     rig.fake.answer_handshakes(Handshakes::Unanswered);
@@ -256,7 +256,7 @@ async fn a_line_is_not_ready_while_sip_is_not_loaded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
     let mut options = RigOptions::default();
-    options.pace.poll_interval = Duration::from_mins(1);
+    options.timeouts.poll_interval = Duration::from_mins(1);
     let rig = Rig::start(options).await;
     rig.fake.call("idle.1", &TRUSTED);
     rig.fake.wait_for_playback("idle.1", "menu").await;
