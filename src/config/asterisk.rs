@@ -6,8 +6,8 @@ use url::Url;
 
 use super::checks::Checks;
 use super::load::Reader;
-use super::network::is_this_machine;
 use super::secret::Secret;
+use super::server_url;
 
 /// How to reach ARI.
 #[derive(Debug)]
@@ -48,15 +48,10 @@ fn ari(reader: &mut Reader, table: &str, checks: &Checks) -> Option<AriSettings>
     let key = |name: &str| format!("{table}.{name}");
     let url: Option<Url> = reader.or_default(&key("url"), "http://127.0.0.1:8088");
     let insecure = reader.or_default(&key("insecure"), "false");
-    match url.as_ref().map(|url| (url.scheme(), url.host_str().is_some_and(is_this_machine))) {
-        Some(("http", false)) if insecure == Some(false) => reader.error(format!(
-            "{table}.url: the connection to another machine is not encrypted: \
-             use an https:// address, or set {table}.insecure = true"
-        )),
-        Some(("http" | "https", _)) | None => {}
-        Some(_) => reader.error(format!("{table}.url: not an http:// or https:// address")),
+    if let Some(url) = &url {
+        server_url::check_scheme(reader, table, "url", url, insecure);
     }
-    if url.as_ref().is_some_and(has_other_parts) {
+    if url.as_ref().is_some_and(server_url::has_other_parts) {
         reader.error(format!(
             "{table}.url: must not contain user, password, query or fragment: use {table}.user and \
              {table}.password"
@@ -77,16 +72,6 @@ fn ari(reader: &mut Reader, table: &str, checks: &Checks) -> Option<AriSettings>
         sounds_dir,
         config_dir,
     };
-    if ari.url.scheme() == "https"
-        && let Err(error) = (checks.authorities)(ari.ca_file.as_deref())
-    {
-        reader.error(format!("{table}.ca_file: {error}"));
-    }
+    server_url::check_authorities(reader, table, &ari.url, ari.ca_file.as_deref(), checks);
     Some(ari)
-}
-
-/// Whether the URL has parts that logs must not show.
-fn has_other_parts(url: &Url) -> bool {
-    let is_authorised = !url.username().is_empty() || url.password().is_some();
-    is_authorised || url.query().is_some() || url.fragment().is_some()
 }

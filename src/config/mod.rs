@@ -18,6 +18,7 @@ mod network;
 mod platform;
 mod secret;
 mod secret_files;
+mod server_url;
 mod site;
 
 use std::net::SocketAddr;
