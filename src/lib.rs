@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Arrows, in short (`tests/arrows.rs` has all of them): `main → cli → {daemon, check, auth, db,
-//! logs}`, `daemon → {asterisk, web, db, logs}`, `check → {asterisk::rest, db}`, `{asterisk, web} →
-//! auth → {db, hashing}`. Every module may use [`domain`], a separate crate that knows no runtime,
-//! SQL, HTTP or clock.
+//! logs}`, `daemon → {asterisk, web, db, logs, traces}`, `check → {asterisk::rest, db}`,
+//! `{asterisk, web} → auth → {db, hashing}`. Every module may use [`domain`], a separate crate that
+//! knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its
@@ -38,8 +38,9 @@
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
 //! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
 //!   a client, and the site's certificate. [`metrics`]: the name and help text of every metric.
-//!   `logs`: log lines as text. `backoff`: the waits between attempts. `machine`: what this machine
-//!   has. [`settings`]: the configuration, with each value checked by the module that uses it.
+//!   `logs`: log lines as text. `traces`: the export of traces. `backoff`: the waits between
+//!   attempts. `machine`: what this machine has. [`settings`]: the configuration, with each value
+//!   checked by the module that uses it.
 
 pub mod asterisk;
 pub mod auth;
@@ -56,4 +57,5 @@ mod machine;
 pub mod metrics;
 pub mod settings;
 pub mod tls;
+mod traces;
 pub mod web;

@@ -104,6 +104,8 @@ metrics! {
     Gauge CERTIFICATE_NOT_AFTER = "karipass_certificate_not_after_timestamp_seconds":
         "When the certificate in use expires, in seconds since 1970.";
     Gauge BUILD_INFO = "karipass_build_info": "Always 1; its label is the program's version.";
+    Counter SPANS_DROPPED = "karipass_spans_dropped_total":
+        "Spans that no collector has got, by reason.";
     Counter RELOADS = "karipass_reloads_total": "Reloads by SIGHUP, by outcome.";
 }
 
@@ -133,6 +135,9 @@ pub(crate) fn start_counters() {
     counter!(CALL_MAILBOX_OVERFLOWS).increment(0);
     counter!(CREDENTIALS_VOIDED, "reason" => "wrong_entries").increment(0);
     counter!(RELOADS, "outcome" => "refused").increment(0);
+    for reason in ["queue_full", "not_taken"] {
+        counter!(SPANS_DROPPED, "reason" => reason).increment(0);
+    }
 }
 
 #[cfg(test)]

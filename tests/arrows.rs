@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules with effects, and the modules that each may use besides.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("backoff", &[]),
     ("clock", &[]),
     ("logs", &[]),
@@ -18,12 +18,19 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("hashing", &["clock", "machine", "metrics"]),
     ("config", &["hashing"]),
     ("tls", &["config"]),
+    ("traces", &["config", "logs", "metrics", "tls"]),
     ("db", &["backoff", "clock", "config", "metrics", "tls"]),
     ("auth", &["clock", "db", "hashing"]),
     ("asterisk", &["auth", "backoff", "clock", "config", "machine", "metrics", "tls"]),
     ("settings", &["config", "db", "tls"]),
     ("check", &["asterisk", "clock", "config", "db", "tls"]),
-    ("daemon", &["asterisk", "auth", "clock", "config", "db", "hashing", "logs", "web", "metrics"]),
+    (
+        "daemon",
+        &[
+            "asterisk", "auth", "clock", "config", "db", "hashing", "logs", "metrics", "traces",
+            "web",
+        ],
+    ),
     ("cli", &["auth", "check", "config", "daemon", "db", "hashing", "logs", "settings"]),
     ("web", &["clock", "config", "hashing", "auth", "db", "metrics", "tls"]),
 ];

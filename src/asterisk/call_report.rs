@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
 use tracing::field::debug;
-use tracing::{Span, debug, info};
+use tracing::{Span, debug, info, info_span};
 
 use super::events::{CallerIdentity, IdentitySource};
 use super::live_calls::{LiveCall, LiveCalls, LiveEntry};
@@ -37,6 +37,8 @@ pub(super) struct CallReport {
     /// The current step, or the last one of a call that is over.
     step: Option<StepName>,
     entered: Instant,
+    /// The current step in the trace of the call.
+    step_span: Span,
     unit: Option<AuthUnit>,
     wrong_entries: u8,
     live: LiveEntry,
@@ -73,8 +75,15 @@ impl CallReport {
             step: StepName::LookUp,
             wrong_entries: 0,
         });
-        let (started, entered) = (incoming.at, incoming.at);
-        Self { started, step: None, entered, unit: None, wrong_entries: 0, live }
+        Self {
+            started: incoming.at,
+            step: None,
+            entered: incoming.at,
+            step_span: Span::none(),
+            unit: None,
+            wrong_entries: 0,
+            live,
+        }
     }
 
     /// Reports the progress since the last input.
@@ -99,6 +108,8 @@ impl CallReport {
         }
         self.step = step.or(self.step);
         self.entered = now;
+        let span = |step: StepName| info_span!("step", step = step.as_str());
+        self.step_span = step.map_or_else(Span::none, span);
     }
 
     /// Reports the result of storing a temporary password. A failure was logged where it arose.
@@ -120,6 +131,7 @@ impl CallReport {
         counter!(CALLS_ENDED, "outcome" => outcome, "unit" => unit.unwrap_or("none")).increment(1);
         histogram!(CALL_DURATION).record(lasted);
         info!(event = "ended", outcome, step, unit, duration_ms = millis(lasted), "call ended");
+        Span::current().record("outcome", outcome).record("unit", unit);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
-use tracing::{Instrument, info, warn};
+use tracing::{Instrument, info, instrument, warn};
 
 use super::call_report::{CallReport, IncomingCall};
 use super::capacity::Holder;
@@ -120,6 +120,7 @@ async fn prepare(
 }
 
 /// Stores a temporary password, unless the call's media are not its trunk's or not known yet.
+#[instrument(skip_all)]
 async fn store(
     asterisk: Arc<AsteriskHandle>,
     channel: Arc<str>,

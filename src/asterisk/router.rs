@@ -123,7 +123,7 @@ impl CallRouter {
         let asterisk = Arc::clone(&self.asterisk);
         let channel = call.channel.clone();
         let pbx = asterisk.health.pbx();
-        let span = info_span!("call", channel, pbx, caller = Empty);
+        let span = info_span!("call", channel, pbx, caller = Empty, outcome = Empty, unit = Empty);
         if let Some(permit) = permit {
             self.insert(channel, span, move |mailbox| async move {
                 call_task::run(asterisk, permit, call, mailbox).await;

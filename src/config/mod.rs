@@ -20,6 +20,7 @@ mod secret;
 mod secret_files;
 mod server_url;
 mod site;
+mod traces;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -41,6 +42,7 @@ pub use log::{LogFormat, LogSettings};
 pub use network::{MediaNetwork, Network, NotANetwork, is_this_machine};
 pub use secret::Secret;
 pub use site::{SiteSettings, SiteTls};
+pub use traces::TracingSettings;
 
 /// The default of `shutdown.call_grace_s`.
 pub const DEFAULT_CALL_GRACE: Duration = Duration::from_mins(2);
@@ -68,6 +70,8 @@ pub struct Config {
     pub audit: AuditSettings,
     pub shutdown: ShutdownSettings,
     pub log: LogSettings,
+    /// `None` exports no traces.
+    pub tracing: Option<TracingSettings>,
     /// Every file that a secret was read from, with its key.
     pub secret_files: Vec<(String, PathBuf)>,
     /// `secrets.group_readable`: whether the group of such a file may read it.
@@ -157,6 +161,7 @@ fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
     let audit = audit(reader);
     let shutdown = shutdown(reader);
     let log = log::read(reader);
+    let tracing = traces::read(reader, checks);
     let group_readable = reader.or_default("secrets.group_readable", "false");
     let secret_files = reader.secret_files();
     Some(Config {
@@ -171,6 +176,7 @@ fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
         audit: audit?,
         shutdown: shutdown?,
         log: log?,
+        tracing,
         secret_files,
         group_readable: group_readable?,
     })

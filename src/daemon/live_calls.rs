@@ -38,7 +38,7 @@ pub(super) async fn publish(calls: LiveCalls, db: &Db, operators: SocketAddr) ->
 }
 
 /// The machine's name and the operators' port, which no other daemon there has.
-fn name(operators: SocketAddr) -> String {
+pub(super) fn name(operators: SocketAddr) -> String {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}:{}", host.trim(), operators.port())
 }

@@ -7,8 +7,10 @@ use std::fmt::{self, Debug};
 use std::io::IsTerminal as _;
 
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,21 +19,24 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::clock;
 use crate::config::{LogFormat, LogSettings};
+use crate::logs::is_ours;
 use crate::logs::text::{Fields, TextLine, has_colours};
+use crate::traces::{self, Traces};
 
 /// The text before a call's channel among the fields of its span.
 const CHANNEL: &str = "channel=\"";
 
-/// Starts logging for the rest of the process.
+/// Starts logging, and traces if there are any, for the rest of the process.
 ///
 /// # Errors
 /// `log.filter` is invalid, or logging has started before.
-pub(super) fn start(log: &LogSettings) -> anyhow::Result<()> {
+pub(super) fn start(log: &LogSettings, traces: Option<&Traces>) -> anyhow::Result<()> {
     let filter: Targets = log.filter.parse()?;
+    let filter = filter.and(filter_fn(is_logged).with_max_level_hint(LevelFilter::TRACE));
     let is_terminal = std::io::stderr().is_terminal();
     // Colours are ours; those of the library would stand among a span's fields.
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(quotes_nothing));
+    let registry = tracing_subscriber::registry().with(traces.map(Traces::layer));
     let is_text = match log.format {
         LogFormat::Auto => is_terminal,
         LogFormat::Text => true,
@@ -39,21 +44,18 @@ pub(super) fn start(log: &LogSettings) -> anyhow::Result<()> {
     };
     if is_text {
         let colours = has_colours(is_terminal);
-        registry.with(lines.event_format(TextFormat { colours })).try_init()?;
+        registry.with(lines.event_format(TextFormat { colours }).with_filter(filter)).try_init()?;
     } else {
         let json = lines.json().flatten_event(true).with_span_list(false);
-        registry.with(json).try_init()?;
+        registry.with(json.with_filter(filter)).try_init()?;
     }
     Ok(())
 }
 
-/// Whether a line is our own, or of a level at which other crates quote nothing.
-fn quotes_nothing(line: &Metadata<'_>) -> bool {
-    is_ours(line.target()) || *line.level() <= Level::INFO
-}
-
-fn is_ours(target: &str) -> bool {
-    target == "karipass" || target.starts_with("karipass::")
+/// Whether a line or span is our own, or of a level at which other crates quote nothing. A line
+/// names its call or request, not the part of it that is traced.
+fn is_logged(line: &Metadata<'_>) -> bool {
+    (is_ours(line.target()) || *line.level() <= Level::INFO) && !traces::is_stage(line)
 }
 
 /// Lines for people.

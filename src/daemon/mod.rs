@@ -37,6 +37,7 @@ use crate::db::Db;
 use crate::db::migrate::mismatch;
 use crate::hashing::{Cost, Dummy, Hasher};
 use crate::metrics::{BUILD_INFO, CALL_MAILBOX_DEPTH, PASSWORD_HASH_DURATION};
+use crate::traces::Traces;
 use crate::web::{self, AppState, ConnectionLimiter, Handle, ReadinessCheck, ops};
 use domain::dialog::Limits;
 use reload::{Reload, load_checked};
@@ -69,7 +70,10 @@ const DEPTH_BUCKETS: [f64; 7] = [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Result<()> {
     protect_memory()?;
     let config = &load_checked(read)?;
-    logging::start(&config.log)?;
+    let instance = live_calls::name(config.operators.listen);
+    let traces = config.tracing.as_ref().map(|tracing| Traces::start(tracing, instance));
+    let traces = traces.transpose()?;
+    logging::start(&config.log, traces.as_ref())?;
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(PASSWORD_HASH_DURATION.to_owned()), &HASH_BUCKETS)?
@@ -89,6 +93,9 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
     let ended = runtime.block_on(serve(config, read, db, hasher, metrics));
     // Does not wait for a DNS lookup that is still running.
     runtime.shutdown_background();
+    if let Some(traces) = traces {
+        traces.shut_down();
+    }
     ended
 }
 

@@ -1,5 +1,7 @@
 //! The one way to change a contract, from the phone and from the site.
 
+use tracing::instrument;
+
 use super::error::{DbError, DbFailure};
 use super::handle::Db;
 use super::idempotency::{Attempt, Execution, IdempotencyKey, Uncertain, keys};
@@ -42,6 +44,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
+    #[instrument(name = "transaction", skip_all, fields(operation = "snapshot"))]
     pub async fn snapshot(
         &self,
         contract: PhoneNumber,
@@ -61,6 +64,7 @@ impl Db {
     /// # Errors
     /// [`DbError::NotCommitted`]: nothing has changed. [`DbError::OutcomeUnknown`]: all of the
     /// change stands, or nothing.
+    #[instrument(name = "transaction", skip_all, fields(operation = "apply"))]
     pub async fn apply<R>(
         &self,
         key: IdempotencyKey,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use tracing::instrument;
 
 use super::apply::{LOCK_CONTRACT, LOCK_CREDENTIALS};
 use super::audit::event_statement;
@@ -109,6 +110,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
+    #[instrument(name = "transaction", skip_all, fields(operation = "contract_of"))]
     pub async fn contract_of(&self, number: PhoneNumber) -> Result<Option<Contract>, DbError> {
         contract(&self.read(&Statement::new(CONTRACT_OF).with_number(number)).await?)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
+use tracing::instrument;
 
 use super::error::DbError;
 use super::handle::Db;
@@ -55,6 +56,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
+    #[instrument(name = "transaction", skip_all, fields(operation = "ended_session"))]
     pub async fn ended_session(
         &self,
         digest: TokenDigest,

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use strum::EnumString;
+use tracing::instrument;
 
 use super::audit::{event_statement, insert_audit, observe};
 use super::error::{DbError, DbFailure};
@@ -199,6 +200,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
+    #[instrument(name = "transaction", skip_all, fields(operation = "login_candidate"))]
     pub async fn login_candidate(
         &self,
         login: PhoneNumber,
@@ -216,6 +218,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    #[instrument(name = "transaction", skip_all, fields(operation = "refuse_login"))]
     pub async fn refuse_login(
         &self,
         audit: &LoginAudit,
@@ -244,6 +247,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    #[instrument(name = "transaction", skip_all, fields(operation = "count_failure"))]
     pub async fn count_failure(
         &self,
         audit: &LoginAudit,
@@ -291,6 +295,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token was lost.
+    #[instrument(name = "transaction", skip_all, fields(operation = "accept_login"))]
     pub async fn accept_login(
         &self,
         audit: &LoginAudit,

@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use tracing::instrument;
 
 use super::error::DbError;
 use super::handle::Db;
@@ -71,6 +72,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
+    #[instrument(name = "transaction", skip_all, fields(operation = "login_history"))]
     pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
         let rows = self.read(&Statement::new(FIND).with_number(login)).await?;
         let Some(row) = rows.first() else { return Ok(LoginHistory::default()) };

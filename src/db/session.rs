@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tracing::instrument;
+
 use super::audit::{event_statement, insert_audit};
 use super::error::DbError;
 use super::handle::Db;
@@ -79,6 +81,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    #[instrument(name = "transaction", skip_all, fields(operation = "session"))]
     pub async fn session(
         &self,
         digest: TokenDigest,
@@ -113,6 +116,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    #[instrument(name = "transaction", skip_all, fields(operation = "mark_seen"))]
     pub async fn mark_seen(&self, digest: TokenDigest, version: i64) -> Result<(), DbError> {
         let statement = Statement::new(MARK_SEEN).with(digest.0.to_vec()).with(version);
         self.write(&statement).await.map(drop)
@@ -122,6 +126,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    #[instrument(name = "transaction", skip_all, fields(operation = "end_session"))]
     pub async fn end_session(&self, digest: TokenDigest, address: IpAddr) -> Result<(), DbError> {
         let source = AuditSource::Site(Some(address));
         let scope = AuditScope { source, contract: None, unit: None };

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tracing::instrument;
 
 pub use argon::{Cost, Dummy, Renewed, Salt};
 pub use error::{HashError, StartError};
@@ -144,6 +145,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError::Failed`] if the parameters are bad or the worker is gone.
+    #[instrument(name = "hash", skip_all, fields(pool = "calls"))]
     pub async fn hash_for_call(
         &self,
         password: TemporaryPassword,
@@ -159,6 +161,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError`] if the queue is full, or the hash function fails.
+    #[instrument(name = "hash", skip_all, fields(pool = "logins"))]
     pub async fn hash_for_change(
         &self,
         password: NewPassword,
@@ -180,6 +183,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError`]; the password is then neither right nor wrong.
+    #[instrument(name = "hash", skip_all, fields(pool = "logins"))]
     pub async fn verify_for_login(
         &self,
         typed: SubmittedPassword,

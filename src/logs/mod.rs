@@ -3,3 +3,8 @@
 
 pub(crate) mod json;
 pub(crate) mod text;
+
+/// Whether this target of a line or span is of this program, and not of a library.
+pub(crate) fn is_ours(target: &str) -> bool {
+    target == "karipass" || target.starts_with("karipass::")
+}

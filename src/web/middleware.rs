@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 use metrics::{counter, histogram};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::client_ip::ClientIp;
 use super::problem::Problem;
@@ -127,13 +128,14 @@ async fn record_refusal(State(state): State<AppState>, request: Request, next: N
 async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = route.unwrap_or("none").to_owned();
-    let span = tracing::info_span!("request", method = %request.method(), route);
+    let span = tracing::info_span!("request", method = %request.method(), route, status = Empty);
     let started = clock::now();
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
     let duration = clock::now().saturating_duration_since(started);
     let duration_ms = duration.as_secs_f64() * 1000.0;
     tracing::debug!(parent: &span, status, duration_ms, "answered");
+    span.record("status", i64::from(status));
     counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => status.to_string()).increment(1);
     histogram!(HTTP_REQUEST_DURATION, "route" => route).record(duration);
     response

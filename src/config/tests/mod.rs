@@ -95,12 +95,14 @@ fn r_a_remote_connection_is_unencrypted_only_if_the_configuration_says_so() {
         ("database.owner_url", ("KARIPASS_DATABASE_OWNER_URL", remote)),
         ("ari.url", ("KARIPASS_ARI_URL", "http://pbx.example:8088")),
         ("ari.url", ("KARIPASS_ARI_URL", "http://192.0.2.1:8088")),
+        ("tracing.endpoint", ("KARIPASS_TRACING_ENDPOINT", "http://collector.example:4318")),
     ] {
         let found = errors(None, with(&[more]));
         let error = format!("{key}: the connection to another machine is not encrypted");
         assert!(found.len() == 1 && found[0].starts_with(&error), "{found:?}");
-        let insecure = ["KARIPASS_DATABASE_INSECURE", "KARIPASS_ARI_INSECURE"];
-        load(None, with(&[more, (insecure[0], "true"), (insecure[1], "true")])).unwrap();
+        let insecure = ["DATABASE", "ARI", "TRACING"].map(|it| format!("KARIPASS_{it}_INSECURE"));
+        let [database, ari, tracing] = insecure.each_ref().map(|name| (name.as_str(), "true"));
+        load(None, with(&[more, database, ari, tracing])).unwrap();
         let by_operator = load_for_operator(None, with(&[more]));
         assert_eq!(by_operator.is_err(), key.starts_with("database"), "{more:?}");
     }
@@ -110,12 +112,18 @@ fn r_a_remote_connection_is_unencrypted_only_if_the_configuration_says_so() {
         ("KARIPASS_ARI_URL", "https://pbx.example:8089"),
         ("KARIPASS_ARI_URL", "http://[::1]:8088"),
         ("KARIPASS_ARI_URL", "http://localhost:8088"),
+        ("KARIPASS_TRACING_ENDPOINT", "http://127.0.0.1:4318"),
+        ("KARIPASS_TRACING_ENDPOINT", "https://collector.example:4318"),
     ] {
         load(None, with(&[more])).unwrap();
     }
     let nowhere = ("KARIPASS_ARI_CA_FILE", "/nowhere.pem");
     let found = errors(None, with(&[("KARIPASS_ARI_URL", "https://pbx:8089"), nowhere]));
     assert!(found[0].starts_with("ari.ca_file: /nowhere.pem: "), "{found:?}");
+    let collector = ("KARIPASS_TRACING_ENDPOINT", "https://collector.example:4318");
+    let nowhere = ("KARIPASS_TRACING_CA_FILE", "/nowhere.pem");
+    let found = errors(None, with(&[collector, nowhere]));
+    assert!(found[0].starts_with("tracing.ca_file: /nowhere.pem: "), "{found:?}");
     let unknown = format!("{remote} sslmode=verify-ca sslrootcert=/nowhere.pem");
     let found = errors(None, with(&[("KARIPASS_DATABASE_URL", &unknown)]));
     assert!(found[0].starts_with("database.url: sslrootcert: /nowhere.pem: "), "{found:?}");

@@ -3,6 +3,7 @@
 pub mod page;
 
 use metrics::counter;
+use tracing::instrument;
 
 use super::error::DbError;
 use super::handle::Db;
@@ -175,6 +176,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
+    #[instrument(name = "transaction", skip_all, fields(operation = "record"))]
     pub async fn record(
         &self,
         key: IdempotencyKey,

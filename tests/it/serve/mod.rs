@@ -9,6 +9,7 @@ mod readiness;
 mod reload;
 mod stopping;
 mod systemd;
+mod traces;
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ pub mod asterisk;
 pub mod call;
 pub mod certificate;
 pub mod child;
+pub mod collector;
 pub mod daemon;
 pub mod demonstration;
 pub mod flood;
