@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Phone, SET_UP_NUMBER};
+use karipass_lab::collector::Collector;
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Postgres};
@@ -26,6 +27,8 @@ pub struct System {
     pub asterisk: Asterisk,
     pub database: Database,
     pub postgres: Arc<Postgres>,
+    /// It gets the traces of its daemons.
+    pub collector: Collector,
     pub folder: TempDir,
     runtime: Runtime,
     families: AtomicUsize,
@@ -77,6 +80,7 @@ impl System {
         let setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .variables(NO_LIMITS)
             .variables([("KARIPASS_LOG_FILTER", "trace")])
+            .variables([("KARIPASS_TRACING_ENDPOINT", self.collector.url())])
             .variables(variables.iter().copied());
         Daemon::start(setup)
     }
@@ -132,6 +136,7 @@ impl System {
             asterisk,
             database,
             postgres,
+            collector: Collector::start()?,
             folder,
             runtime,
             families: AtomicUsize::new(PHONE_FAMILY + 1),

@@ -1,10 +1,11 @@
-//! No password and no hash is in any log, in the audit, or among any program's arguments.
+//! No password and no hash is in any log or trace, in the audit, or among any program's arguments.
 //!
 //! Tests run in the order of their paths, so these come after all that use the shared system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::RwLockWriteGuard;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
@@ -34,6 +35,18 @@ fn no_programs_arguments_have_a_password() -> Result<()> {
     arguments(&system)
 }
 
+#[test]
+fn r_no_trace_has_a_password_or_a_hash() -> Result<()> {
+    let system = after_every_story()?;
+    let until = Instant::now() + Duration::from_mins(1);
+    let is_of_a_call = |body: &Vec<u8>| String::from_utf8_lossy(body).contains("karipass.outcome");
+    while !system.collector.bodies().iter().any(is_of_a_call) {
+        ensure!(Instant::now() < until, "the collector has no trace of a call");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    traces(&system)
+}
+
 /// Runs a story, so that there is something to find, and waits until no test uses the shared
 /// system.
 fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
@@ -52,6 +65,7 @@ fn after_every_story() -> Result<RwLockWriteGuard<'static, System>> {
 /// Searches everywhere, for a story with its own system.
 pub fn expect_none(system: &System) -> Result<()> {
     logs(system)?;
+    traces(system)?;
     audit(system)?;
     arguments(system)
 }
@@ -71,6 +85,17 @@ fn logs(system: &System) -> Result<()> {
         for telltale in DIGITS.into_iter().chain([HASH]) {
             ensure!(!text.contains(telltale), "{name} has {telltale}");
         }
+    }
+    Ok(())
+}
+
+fn traces(system: &System) -> Result<()> {
+    let passwords = system.passwords();
+    for body in system.collector.bodies() {
+        let text = String::from_utf8_lossy(&body);
+        // Ids are binary here, and the byte beside a text may look like a digit.
+        let leaks = passwords.iter().any(|password| text.contains(password));
+        ensure!(!leaks && !text.contains(HASH), "a trace has a password or a hash");
     }
     Ok(())
 }
