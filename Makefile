@@ -138,6 +138,7 @@ FIGURE =
 
 bench:
 	@tests/lab/install bench
+	@$(MAKE) --no-print-directory $(LIGHTHOUSE)
 	@asterisk/get > /dev/null
 	cargo bench --locked --quiet --bench figures -- $(FIGURE)
 

@@ -26,6 +26,7 @@ use thirtyfour::{ChromeCapabilities, DesiredCapabilities, WebDriver};
 
 use karipass_lab::child::{self, Child};
 use karipass_lab::folder;
+use karipass_lab::lighthouse::CHROMIUM;
 use karipass_lab::ports;
 
 pub use page::Page;
@@ -34,9 +35,6 @@ pub use visitor::{Manner, Visitor};
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// For one command; the slowest is the loading of a page on a busy machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// Debian's name of the browser, and every other's that `PATH` may have.
-pub const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// How Chromium is started; the profile comes on top.
 const ARGUMENTS: [&str; 15] = [
