@@ -68,7 +68,7 @@ pub fn place(
         let _ = sender.send((call, what));
     };
     let sipp = Sipp::place(line, None, callers, media, rate, report)?;
-    let mut conversation = Conversation::new(line, &socket, script, callers.len());
+    let mut conversation = Conversation::new(&socket, script, callers.len());
     conversation.hold(&signals, rate).with_context(|| sipp.errors())?;
     let mut heard = recorder.close()?;
     let Conversation { mut calls, answered, .. } = conversation;
@@ -82,7 +82,6 @@ pub fn place(
 
 /// The sending half, on the calling thread.
 struct Conversation<'a> {
-    line: &'a Line,
     socket: &'a Arc<UdpSocket>,
     script: &'a Script,
     calls: Vec<CallTrace>,
@@ -99,9 +98,9 @@ struct Talking<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    fn new(line: &'a Line, socket: &'a Arc<UdpSocket>, script: &'a Script, number: usize) -> Self {
+    fn new(socket: &'a Arc<UdpSocket>, script: &'a Script, number: usize) -> Self {
         let calls = (0..number).map(|_| CallTrace::default()).collect();
-        Self { line, socket, script, calls, answered: Vec::new(), voices: Vec::new() }
+        Self { socket, script, calls, answered: Vec::new(), voices: Vec::new() }
     }
 
     /// Sends until every call is over.
@@ -127,14 +126,13 @@ impl<'a> Conversation<'a> {
     /// Handles an event; whether it is the call's last.
     fn on_signal(&mut self, call: usize, what: CallSignal) -> bool {
         match what {
-            CallSignal::Answered(port) => {
-                let peer = (self.line.sip.ip(), port).into();
+            CallSignal::Answered(peer) => {
                 let voice = Voice::new(self.script, RtpStream::new(Arc::clone(self.socket), peer));
                 // Asterisk's packets and the keys of all callers would otherwise keep one distance.
                 let phase = Duration::from_millis((call * 7) as u64 % PHASES);
                 let due = Instant::now() + phase;
                 self.voices.push(Talking { call, voice, due, late: Duration::ZERO });
-                self.answered.push((call, port));
+                self.answered.push((call, peer.port()));
                 false
             }
             CallSignal::Informed => false,

@@ -50,10 +50,11 @@ pub(super) fn call(line: &Line, telephone: Option<&Phone>, media: u16) -> String
     xml.extend([100, 180, 183].map(passed));
     xml.extend(REFUSALS.map(refused));
     xml += "<recv response=\"200\" rrs=\"true\"><action>\
+            <ereg regexp=\"c=IN IP4 ([0-9.]+)\" search_in=\"body\" check_it=\"true\" assign_to=\"whole,host\"/>\
             <ereg regexp=\"m=audio ([0-9]+)\" search_in=\"body\" check_it=\"true\" assign_to=\"whole,port\"/>\
             </action></recv>\n";
     xml += &send("ACK", sequence, &dialog, PEER, "", "");
-    xml += &report("answered [$port]", "listen");
+    xml += &report("answered [$host]:[$port]", "listen");
     xml += &cues(&dialog);
     xml += &endings(sequence, &dialog);
     xml.replace("{called}", &line.number).replace("{media}", &media.to_string())
@@ -158,8 +159,10 @@ fn send(method: &str, sequence: &str, dialog: &str, to: &str, headers: &str, bod
         // After a challenge there is a tag of the other side to remember, but no dialog yet.
         dialog = dialog.replace("[peer_tag_param]", "");
     }
+    // The line is left out where no proxy has recorded a route.
+    let routes = if to == PEER { "[routes]\n" } else { "" };
     format!(
         "<send{repeated}><![CDATA[\n{method} {to} SIP/2.0\n{dialog}CSeq: {sequence} {method}\n\
-         {headers}Content-Length: [len]\n\n{body}]]></send>\n"
+         {routes}{headers}Content-Length: [len]\n\n{body}]]></send>\n"
     )
 }

@@ -70,8 +70,8 @@ pub enum Keying {
 /// A report about a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallSignal {
-    /// Answered; the other side's RTP port.
-    Answered(u16),
+    /// Answered; where the other side's RTP is.
+    Answered(SocketAddr),
     /// A digit sent by SIP INFO, or a direction of the audio, was accepted.
     Informed,
     /// It is over.
@@ -250,7 +250,8 @@ mod tests {
     fn what_sipp_reports_is_assigned_to_its_call() {
         let parsed =
             |event: &str| parse(&format!("Call-ID: call-7-0a1b\r\nEvent: {event}\r\n\r\n\x1b"));
-        assert_eq!(parsed("answered 17570"), Some((6, CallSignal::Answered(17_570))));
+        let answered = CallSignal::Answered((Ipv4Addr::LOCALHOST, 17_570).into());
+        assert_eq!(parsed("answered 127.0.0.1:17570"), Some((6, answered)));
         assert_eq!(parsed("ended"), Some((6, CallSignal::Over(Ending::ByThem))));
         assert_eq!(parsed("sneezed"), None);
         let aborted = "call-id: call-1-0a1b\r\ninternal-cmd: abort_call\r\n\r\n\x1b";

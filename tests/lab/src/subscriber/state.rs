@@ -1,5 +1,6 @@
 //! The state of a call that its threads report: prompts and signals.
 
+use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ pub(super) struct CallProgress {
     pub(super) hearing: Hearing,
     /// Every packet that came before this time has been heard.
     heard_until: Option<Instant>,
-    pub(super) answered: Option<(u16, Instant)>,
+    pub(super) answered: Option<(SocketAddr, Instant)>,
     pub(super) informed: usize,
     pub(super) ending: Option<(Ending, Instant)>,
 }
@@ -19,7 +20,7 @@ pub(super) struct CallProgress {
 impl CallProgress {
     pub(super) fn on_signal(&mut self, at: Instant, news: CallSignal) {
         match news {
-            CallSignal::Answered(port) => self.answered = Some((port, at)),
+            CallSignal::Answered(peer) => self.answered = Some((peer, at)),
             CallSignal::Informed => self.informed += 1,
             CallSignal::Over(ending) => self.ending = Some((ending, at)),
         }

@@ -4,7 +4,6 @@ mod sending;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,8 +96,8 @@ impl Caller {
             (state.answered.is_some() || state.ending.is_some()).then_some(state.answered)
         });
         let answered = answered_or_over.ok_or_else(|| subscriber.failure("it is not answered"))?;
-        if let Some((port, _)) = answered {
-            subscriber.handset.speak_to(SocketAddr::new(line.sip.ip(), port));
+        if let Some((peer, _)) = answered {
+            subscriber.handset.speak_to(peer);
         }
         Ok(subscriber)
     }
