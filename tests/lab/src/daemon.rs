@@ -29,6 +29,31 @@ pub const NO_LIMITS: [(&str, &str); 4] = [
 
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The way to one Asterisk.
+#[derive(Debug, Clone)]
+struct Ari {
+    address: SocketAddr,
+    password: String,
+    etc: PathBuf,
+}
+
+impl Ari {
+    fn of(asterisk: &AsteriskSetup) -> Self {
+        let (address, password) = (asterisk.ari, asterisk.ari_password.clone());
+        Self { address, password, etc: asterisk.etc() }
+    }
+
+    /// The table of a configuration, with its name and that of the file that holds the password.
+    fn table(&self, name: &str, password: &str) -> String {
+        let sounds = repository().join("asterisk/sounds/ja/karipass");
+        let (address, sounds, etc) = (self.address, sounds.display(), self.etc.display());
+        format!(
+            "{name}\nurl = \"http://{address}\"\nuser = \"{ARI_USER}\"\n\
+             password_file = \"{password}\"\nsounds_dir = \"{sounds}\"\nconfig_dir = \"{etc}\"\n\n"
+        )
+    }
+}
+
 /// The options of a private daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonSetup {
@@ -38,9 +63,7 @@ pub struct DaemonSetup {
     pub https: u16,
     /// Where its operators' listener is.
     pub operators: SocketAddr,
-    ari: SocketAddr,
-    ari_password: String,
-    etc: PathBuf,
+    asterisks: Vec<Ari>,
     database: Database,
     variables: Vec<(String, String)>,
 }
@@ -59,12 +82,17 @@ impl DaemonSetup {
             folder: folder.into(),
             https: ports::free_tcp()?,
             operators: (Ipv4Addr::LOCALHOST, ports::free_tcp()?).into(),
-            ari: asterisk.ari,
-            ari_password: asterisk.ari_password.clone(),
-            etc: asterisk.etc(),
+            asterisks: vec![Ari::of(asterisk)],
             database: database.clone(),
             variables: Vec::new(),
         })
+    }
+
+    /// Adds another Asterisk. The variables of the first are then `KARIPASS_ARI_1_…`.
+    #[must_use]
+    pub fn another_asterisk(mut self, asterisk: &AsteriskSetup) -> Self {
+        self.asterisks.push(Ari::of(asterisk));
+        self
     }
 
     /// Sets variables of its environment, which is otherwise empty.
@@ -81,7 +109,9 @@ impl DaemonSetup {
     /// Writes configuration and secrets.
     pub fn lay_out(&self) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
-        write_secret(&self.folder.join("ari.password"), &self.ari_password)?;
+        for (index, ari) in self.asterisks.iter().enumerate() {
+            write_secret(&self.folder.join(password_file(index)), &ari.password)?;
+        }
         write_secret(&self.folder.join("database.url"), &self.database.daemon_url)?;
         write_secret(&self.folder.join("owner.url"), &self.database.owner_url)?;
         let keys = self.keys();
@@ -96,13 +126,12 @@ impl DaemonSetup {
     }
 
     fn configuration(&self, owner: &str) -> String {
-        let Self { https, operators, ari, .. } = self;
-        let sounds = repository().join("asterisk/sounds/ja/karipass");
-        let (sounds, etc) = (sounds.display(), self.etc.display());
+        let Self { https, operators, asterisks, .. } = self;
+        let name = if asterisks.len() == 1 { "[ari]" } else { "[[ari]]" };
+        let table = |(index, ari): (usize, &Ari)| ari.table(name, &password_file(index));
+        let tables: String = asterisks.iter().enumerate().map(table).collect();
         format!(
-            "[ari]\nurl = \"http://{ari}\"\nuser = \"{ARI_USER}\"\npassword_file = \"ari.password\"\n\
-             sounds_dir = \"{sounds}\"\nconfig_dir = \"{etc}\"\n\n\
-             [database]\nurl_file = \"database.url\"\n{owner}\n\
+            "{tables}[database]\nurl_file = \"database.url\"\n{owner}\n\
              [call]\nmedia_networks = [\"carrier={CARRIER}\"]\n\n\
              [hashing]\nkeys_file = \"hash.keys\"\n\n\
              [site]\nlisten = \"127.0.0.1:{https}\"\ncertificate_file = \"certificate.pem\"\n\
@@ -144,6 +173,11 @@ impl DaemonSetup {
     /// The file with its hash keys.
     pub fn keys(&self) -> PathBuf {
         self.folder.join("hash.keys")
+    }
+
+    /// Its self-signed certificate in PEM, beside `key.pem`.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("certificate.pem")
     }
 
     /// The log file.
@@ -218,8 +252,12 @@ impl Daemon {
 
     /// Its self-signed certificate in PEM.
     pub fn certificate(&self) -> PathBuf {
-        self.setup.folder.join("certificate.pem")
+        self.setup.certificate()
     }
+}
+
+fn password_file(asterisk: usize) -> String {
+    format!("ari.{}.password", asterisk + 1)
 }
 
 /// Writes a file that only its owner can read.

@@ -1,4 +1,4 @@
-//! Currently free ports of the loopback address.
+//! Currently free ports of loopback addresses.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -21,9 +21,9 @@ pub fn free_tcp() -> Result<u16> {
     draw(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && is_new(port))
 }
 
-/// The same over UDP.
-pub fn free_udp() -> Result<u16> {
-    draw(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && is_new(port))
+/// A free UDP port of `address`, returned once.
+pub fn free_udp(address: Ipv4Addr) -> Result<u16> {
+    draw(|port| UdpSocket::bind((address, port)).is_ok() && is_new(port))
 }
 
 /// A UDP port of `address` for audio, with the one two above it for video.

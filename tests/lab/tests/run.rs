@@ -44,7 +44,8 @@ impl Run {
 /// The command, on free ports.
 fn on_free_ports(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
-    command.arg("run").env("VAR_DIR", folder).env("SIP_PORT", free_udp().unwrap().to_string());
+    let sip = free_udp(Ipv4Addr::LOCALHOST).unwrap().to_string();
+    command.arg("run").env("VAR_DIR", folder).env("SIP_PORT", sip);
     for name in ["HTTPS_PORT", "ARI_PORT", "OPS_PORT"] {
         command.env(name, free_tcp().unwrap().to_string());
     }

@@ -72,7 +72,7 @@ impl AsteriskSetup {
             packaged_etc,
             folder: folder.into(),
             run: folder::for_socket("karipass-")?,
-            sip: (Ipv4Addr::LOCALHOST, ports::free_udp()?).into(),
+            sip: (Ipv4Addr::LOCALHOST, ports::free_udp(Ipv4Addr::LOCALHOST)?).into(),
             ari: (Ipv4Addr::LOCALHOST, ports::free_tcp()?).into(),
             rtp: ports::rtp_range(),
             ari_password: secret(),
