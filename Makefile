@@ -71,7 +71,7 @@ test: lint tools
 ROW =
 
 test-faults:
-	@tests/lab/install run call
+	@tests/lab/install run call faults
 	@asterisk/get > /dev/null
 	cargo test --locked --test faults -- --nocapture --test-threads=2 $(ROW)
 

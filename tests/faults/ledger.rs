@@ -75,7 +75,7 @@ pub fn close(
     bears: Bears,
 ) -> Result<Balance> {
     let begin = lived.calls.iter().map(|call| call.placed).min().context("no calls")?;
-    let balancer = LoadBalancer::new(&system.fleet)?;
+    let balancer = LoadBalancer::new(system)?;
     let logins = system.runtime.block_on(log_all_in(&balancer, &lived.calls));
     let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
     let held = system.runtime.block_on(Held::of_each(system, &numbers))?;

@@ -63,7 +63,7 @@ impl Load {
     pub fn start(system: &Arc<FaultSystem>, usual: Duration, patience: Duration) -> Result<Self> {
         let shared = Arc::new(LoadState {
             system: Arc::clone(system),
-            balancer: LoadBalancer::new(&system.fleet)?,
+            balancer: LoadBalancer::new(system)?,
             over: AtomicBool::new(false),
             usual,
             patience,

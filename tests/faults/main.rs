@@ -24,6 +24,7 @@ mod ledger;
 mod load;
 mod logins;
 mod looks;
+mod recovery;
 mod row;
 mod rows;
 mod system;

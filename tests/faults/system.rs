@@ -1,14 +1,15 @@
-//! The system of a row: PostgreSQL, one Asterisk, two daemons, all on loopback.
+//! The system of a row: PostgreSQL, an Asterisk or two, two daemons, all on loopback.
 
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use anyhow::{Context as _, Result};
-use karipass_lab::asterisk::{Asterisk, AsteriskSetup, SET_UP_NUMBER};
+use anyhow::{Context as _, Result, bail};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
+use karipass_lab::front::{self, HaProxy, Kamailio};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
 use karipass_lab::proxy::PostgresProxy;
 use karipass_lab::proxy::tcp::TcpProxy;
@@ -39,6 +40,8 @@ pub struct Wishes {
     pub proxied: bool,
     /// PostgreSQL has a streaming standby, which the daemons know as their second host.
     pub standby: Option<Replication>,
+    /// There are two Asterisks behind Kamailio, and the sites are behind HAProxy.
+    pub scaled: bool,
     /// Further variables of both daemons.
     pub variables: Vec<(&'static str, String)>,
 }
@@ -46,7 +49,9 @@ pub struct Wishes {
 /// The servers; ended in this order.
 pub struct FaultSystem {
     pub fleet: Fleet,
-    asterisk: Mutex<Asterisk>,
+    /// Before the Asterisks and the sites.
+    pub front: Option<Front>,
+    asterisks: Vec<Mutex<Asterisk>>,
     /// Before ARI, one for each daemon.
     pub ari_proxies: Vec<TcpProxy>,
     /// Before PostgreSQL.
@@ -78,12 +83,8 @@ impl FaultSystem {
             };
             anyhow::Ok((postgres, database, standby))
         })?;
-        let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
-        let setup =
-            AsteriskSetup::new(folder.path().join("asterisk"))?.snippet("globals.conf", &globals);
-        let asterisk = Asterisk::start(setup)?;
-        let line = Line::new(asterisk.setup.sip, SET_UP_NUMBER);
-        let ari_proxies = runtime.block_on(ari_proxies(&asterisk, wishes))?;
+        let asterisks = start_asterisks(folder.path(), wishes)?;
+        let ari_proxies = runtime.block_on(ari_proxies(&asterisks[0], wishes))?;
         let proxy = runtime.block_on(async {
             wishes.proxied.then(|| PostgresProxy::before(postgres.socket_folder())).transpose()
         })?;
@@ -94,13 +95,18 @@ impl FaultSystem {
         if let Some(standby) = &standby {
             through = through.or_at(standby.socket_folder());
         }
-        let setups = setups(folder.path(), &asterisk, &through, &ari_proxies, wishes)?;
+        let setups = setups(folder.path(), &asterisks, &through, &ari_proxies, wishes)?;
         setups[0].import_numbers((0..=CONTRACTS).map(number))?;
         let daemons = setups.into_iter().map(Daemon::start).collect::<Result<Vec<_>>>()?;
+        let front =
+            wishes.scaled.then(|| Front::start(folder.path(), &asterisks, &daemons)).transpose()?;
+        let sip = front.as_ref().map_or(asterisks[0].setup.sip, |front| front.kamailio.sip);
+        let line = Line::new(sip, SET_UP_NUMBER);
         let fleet = Fleet::new(daemons, &APPS)?;
         Ok(Self {
             fleet,
-            asterisk: Mutex::new(asterisk),
+            front,
+            asterisks: asterisks.into_iter().map(Mutex::new).collect(),
             ari_proxies,
             proxy,
             postgres,
@@ -132,9 +138,14 @@ impl FaultSystem {
         self.line.clone()
     }
 
-    /// The PBX.
+    /// The first PBX.
     pub fn asterisk(&self) -> MutexGuard<'_, Asterisk> {
-        self.asterisk.lock().unwrap()
+        self.asterisks[0].lock().unwrap()
+    }
+
+    /// Each PBX.
+    pub fn asterisks(&self) -> &[Mutex<Asterisk>] {
+        &self.asterisks
     }
 
     /// A number that has never called.
@@ -155,6 +166,37 @@ pub fn silent_number() -> String {
     number(CONTRACTS)
 }
 
+/// What stands before the Asterisks and the sites of a scaled system.
+pub struct Front {
+    pub kamailio: Kamailio,
+    pub proxy: HaProxy,
+}
+
+impl Front {
+    fn start(folder: &Path, asterisks: &[Asterisk], daemons: &[Daemon]) -> Result<Self> {
+        let addresses: Vec<_> = asterisks.iter().map(|asterisk| asterisk.setup.sip).collect();
+        let kamailio = Kamailio::start(&folder.join("kamailio"), &addresses)?;
+        let [a, b] = daemons else { bail!("HAProxy needs two daemons") };
+        let proxy = HaProxy::start(&folder.join("haproxy"), [&a.setup, &b.setup])?;
+        Ok(Self { kamailio, proxy })
+    }
+}
+
+/// One Asterisk, or two that trust Kamailio.
+fn start_asterisks(folder: &Path, wishes: &Wishes) -> Result<Vec<Asterisk>> {
+    let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
+    let names = if wishes.scaled { &["asterisk-1", "asterisk-2"][..] } else { &["asterisk"] };
+    let mut asterisks = Vec::new();
+    for name in names {
+        let mut setup = AsteriskSetup::new(folder.join(name))?.snippet("globals.conf", &globals);
+        if wishes.scaled {
+            setup = setup.snippet("phones.conf", &front::trunk()?);
+        }
+        asterisks.push(Asterisk::start(setup)?);
+    }
+    Ok(asterisks)
+}
+
 async fn ari_proxies(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<TcpProxy>> {
     let mut ari_proxies = Vec::new();
     if wishes.ari_proxied {
@@ -165,9 +207,17 @@ async fn ari_proxies(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<TcpProx
     Ok(ari_proxies)
 }
 
+/// Kamailio passes no media on, and HAProxy names its clients.
+fn behind_front() -> [(&'static str, String); 2] {
+    [
+        ("KARIPASS_CALL_MEDIA_NETWORKS", format!("kamailio={CARRIER}")),
+        ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.1".to_owned()),
+    ]
+}
+
 fn setups(
     folder: &Path,
-    asterisk: &Asterisk,
+    asterisks: &[Asterisk],
     database: &Database,
     ari_proxies: &[TcpProxy],
     wishes: &Wishes,
@@ -175,11 +225,21 @@ fn setups(
     let mut setups = Vec::new();
     for (index, app) in APPS.iter().enumerate() {
         let own = folder.join(app);
-        let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, &asterisk.setup, database)?
-            .variables([("KARIPASS_ARI_APP", *app)])
+        let first = &asterisks[0].setup;
+        let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, first, database)?
             .variables(NO_LIMITS)
             .variables(PATIENT)
             .variables(wishes.variables.clone());
+        if wishes.scaled {
+            for asterisk in &asterisks[1..] {
+                setup = setup.another_asterisk(&asterisk.setup);
+            }
+            let apps =
+                (1..=asterisks.len()).map(|place| (format!("KARIPASS_ARI_{place}_APP"), *app));
+            setup = setup.variables(apps).variables(behind_front());
+        } else {
+            setup = setup.variables([("KARIPASS_ARI_APP", *app)]);
+        }
         if let Some(proxy) = ari_proxies.get(index) {
             let url = format!("http://{}", proxy.address);
             setup = setup.variables([("KARIPASS_ARI_URL", url)]);

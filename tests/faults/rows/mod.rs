@@ -5,4 +5,5 @@ mod asterisk;
 mod daemon;
 mod database;
 mod overload;
+mod scaling;
 mod sockets;

@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod demonstration;
 pub mod flood;
 pub mod folder;
+pub mod front;
 pub mod lighthouse;
 pub mod ports;
 pub mod postgres;
