@@ -40,9 +40,11 @@ fn draw(is_free: impl Fn(u16) -> bool) -> Result<u16> {
     drawn.find(|port| is_free(*port)).context("no free port")
 }
 
-/// A range for RTP, below the ports that the kernel assigns; Asterisk skips used ones.
+/// A range for RTP, below the ports of servers, which may be down for a while; Asterisk skips used
+/// ones.
 pub fn rtp_range() -> RangeInclusive<u16> {
     const WIDTH: u16 = 2000;
-    let start = 10_000 + 2 * rand::random_range(0..10_000 - WIDTH / 2);
+    const LOWEST: u16 = 10_000;
+    let start = LOWEST + 2 * rand::random_range(0..=(SERVERS.start - LOWEST - WIDTH) / 2);
     start..=start + WIDTH - 1
 }
