@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context as _, Result, bail};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
+use karipass_lab::child::raise_priority;
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
 use karipass_lab::front::{self, HaProxy, Kamailio};
@@ -72,6 +73,8 @@ impl FaultSystem {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("faults")
+            // The proxies stand for a network, and the load balancer for another machine.
+            .on_thread_start(raise_priority)
             .enable_all()
             .build()?;
         let (postgres, database, standby) = runtime.block_on(async {
