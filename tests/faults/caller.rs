@@ -86,6 +86,11 @@ impl CallRecord {
         Some(heard.started.saturating_duration_since(*since))
     }
 
+    /// Whether the first prompt was the apology.
+    pub fn is_turned_away(&self) -> bool {
+        self.heard.first().is_some_and(|heard| heard.is("trouble"))
+    }
+
     /// From placing the call to the first prompt.
     pub fn first_heard_after(&self) -> Option<Duration> {
         self.heard.first().map(|heard| heard.started.saturating_duration_since(self.placed))

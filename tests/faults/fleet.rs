@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
@@ -34,7 +34,9 @@ pub struct Member {
     /// Whether its last answer was good.
     is_ready: AtomicBool,
     /// Calls that its earlier processes refused.
-    refused_before: Mutex<f64>,
+    refused_before: AtomicUsize,
+    /// Calls that it refused late: another daemon had taken them.
+    refused_late: AtomicUsize,
 }
 
 impl Member {
@@ -63,16 +65,43 @@ impl Member {
         daemon::calls(self.operators)
     }
 
-    /// The calls that it has refused.
-    fn refused_calls(&self) -> f64 {
-        *self.refused_before.lock().unwrap() + daemon::refused_calls(self.operators)
+    /// The calls that it has refused in time.
+    fn refused_calls(&self) -> usize {
+        let before = self.refused_before.load(Ordering::Relaxed);
+        let late = self.refused_late.load(Ordering::Relaxed);
+        (before + daemon::refused_calls(self.operators)).saturating_sub(late)
+    }
+
+    /// Adds its count to that of its earlier processes: the next one begins at 0.
+    fn keep_refused_calls(&self) {
+        let refused = daemon::refused_calls(self.operators);
+        self.refused_before.fetch_add(refused, Ordering::Relaxed);
+    }
+
+    /// Stops its process for this long; returns how long it then took to be ready. It refuses calls
+    /// that were offered to it meanwhile.
+    pub fn stop_for(&self, time: Duration) -> Result<Duration> {
+        let refused = self.refused_calls();
+        self.signal(Signal::STOP)?;
+        sleep(time);
+        let resumed = Instant::now();
+        self.signal(Signal::CONT)?;
+        let took = self.wait_until_ready(resumed)?;
+        let late = self.refused_calls().saturating_sub(refused);
+        self.refused_late.fetch_add(late, Ordering::Relaxed);
+        Ok(took)
+    }
+
+    /// Kills it (`kill -9`); it is started again.
+    pub fn kill(&self) -> Result<()> {
+        self.keep_refused_calls();
+        self.signal(Signal::KILL)
     }
 
     /// Ends it as a service manager would, and starts it again; returns how long it took to end.
     pub fn restart(&self, within: Duration) -> Result<Duration> {
         self.supervised.store(false, Ordering::Relaxed);
-        let refused = self.refused_calls();
-        *self.refused_before.lock().unwrap() = refused;
+        self.keep_refused_calls();
         let from = Instant::now();
         self.signal(Signal::TERM)?;
         while self.daemon().child.exit_status()?.is_none() {
@@ -176,7 +205,8 @@ impl Fleet {
                 supervised: AtomicBool::new(true),
                 last_ready: Mutex::new(None),
                 is_ready: AtomicBool::new(false),
-                refused_before: Mutex::new(0.0),
+                refused_before: AtomicUsize::new(0),
+                refused_late: AtomicUsize::new(0),
             });
             for watch in [Member::poll_until, Member::keep_running] {
                 let (member, over) = (Arc::clone(&member), Arc::clone(&over));
@@ -209,7 +239,7 @@ impl Fleet {
     }
 
     /// The calls that they have refused.
-    pub fn refused_calls(&self) -> f64 {
+    pub fn refused_calls(&self) -> usize {
         self.members.iter().map(|member| member.refused_calls()).sum()
     }
 

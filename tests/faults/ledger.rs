@@ -54,7 +54,7 @@ pub struct Balance {
     pub credentials: usize,
     pub apologies: usize,
     /// Those who heard nothing else, without a fault: the daemons must have refused their calls.
-    pub refused: u32,
+    pub refused: usize,
     pub lost_calls: usize,
     pub lost_commits: usize,
     pub longest_silence: Duration,
@@ -100,7 +100,7 @@ pub fn close(
     }
     let refused = system.fleet.refused_calls();
     let heard = balance.refused;
-    if f64::from(heard) > refused {
+    if heard > refused {
         balance.breaches.push(format!("{heard} callers heard only an apology, {refused} refused"));
     }
     Ok(balance)
@@ -172,7 +172,7 @@ impl Balance {
                 if bears.apologies && in_a_fault && apology {
                     return None;
                 }
-                if call.heard.first().is_some_and(|first| first.is("trouble")) {
+                if call.is_turned_away() {
                     self.refused += 1;
                     return None;
                 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::Lived;
 use crate::logins::LoginResult;
-use crate::row::Times;
+use crate::row::{Evidence, Times};
 
 /// An attempt may take this many times as long as the slowest one before the faults.
 const SLOW: u32 = 2;
@@ -32,7 +32,8 @@ impl Attempt {
 
 /// The recovery after each fault, in seconds, for the table. It is no verdict: the calls that must
 /// complete after a fault are one.
-pub fn note_recovery(lived: &Lived, times: &Times, _breaches: &mut Vec<String>) -> String {
+pub fn note_recovery(evidence: &Evidence<'_>, _breaches: &mut Vec<String>) -> String {
+    let Evidence { lived, times, .. } = evidence;
     let mut texts = Vec::new();
     for (what, attempts) in [("calls", calls(lived)), ("logins", logins(lived))] {
         let slow = slow(&attempts, times);

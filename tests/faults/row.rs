@@ -35,8 +35,15 @@ pub struct Times {
     normal: Option<Fault>,
 }
 
-/// Checks the recorded calls and logins, adds breaches, and returns a remark for the table.
-pub type Look = fn(&Lived, &Times, &mut Vec<String>) -> String;
+/// All that is known once a row's load is over.
+pub struct Evidence<'a> {
+    pub system: &'a FaultSystem,
+    pub lived: &'a Lived,
+    pub times: &'a Times,
+}
+
+/// Checks the evidence, adds breaches, and returns a remark for the table.
+pub type Look = fn(&Evidence<'_>, &mut Vec<String>) -> String;
 
 /// The scene of a fault's function.
 pub struct FaultScene {
@@ -119,8 +126,9 @@ impl Row {
         let balance = ledger::close(&system, &lived, &times.faults, self.bears);
         let mut balance = balance.context("closing the ledger")?;
         let mut remarks = remarks.into_inner().unwrap();
+        let evidence = Evidence { system: &system, lived: &lived, times: &times };
         for look in self.looks {
-            remarks.push(look(&lived, &times, &mut balance.breaches));
+            remarks.push(look(&evidence, &mut balance.breaches));
         }
         if let Err(error) = outcome {
             balance.breaches.push(format!("{error:#}"));
@@ -170,7 +178,8 @@ fn complaints(system: &FaultSystem) -> String {
 
 /// The line's reaction to keys before, during and after the faults, for the table: `make bench`
 /// measures more precisely.
-pub fn reaction(lived: &Lived, times: &Times, _breaches: &mut Vec<String>) -> String {
+pub fn reaction(evidence: &Evidence<'_>, _breaches: &mut Vec<String>) -> String {
+    let Evidence { lived, times, .. } = evidence;
     let p99 = |times: &[Fault]| {
         let found = ledger::reaction_p99(lived, times);
         found.map_or("unknown".to_owned(), |p99| format!("{p99:.0?}"))

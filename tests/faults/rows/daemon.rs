@@ -4,7 +4,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use rustix::process::Signal;
 
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
@@ -85,7 +84,7 @@ fn killed(scene: &FaultScene) -> Result<()> {
         let member = &members[turn % members.len()];
         calls += member.calls();
         let took = scene.fault(|from| {
-            member.signal(Signal::KILL)?;
+            member.kill()?;
             member.wait_until_ready(from + Duration::from_millis(100))
         })?;
         scene.note_ready(took);
@@ -99,13 +98,7 @@ fn stopped(scene: &FaultScene) -> Result<()> {
     let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
     let member = &scene.system.fleet.members()[place];
-    let took = scene.fault(|_| {
-        member.signal(Signal::STOP)?;
-        sleep(STOPPED_FOR);
-        let resumed = Instant::now();
-        member.signal(Signal::CONT)?;
-        member.wait_until_ready(resumed)
-    })?;
+    let took = scene.fault(|_| member.stop_for(STOPPED_FOR))?;
     scene.note_ready(took);
     Ok(())
 }

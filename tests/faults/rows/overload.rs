@@ -10,9 +10,8 @@ use karipass_lab::flood::{Counted, Flood};
 use super::sockets::Slow;
 use crate::caller::CallRecord;
 use crate::ledger::{Bears, meets};
-use crate::load::Lived;
 use crate::looks::check_calls_continue;
-use crate::row::{FaultScene, Row, Times, reaction};
+use crate::row::{Evidence, FaultScene, Row, reaction};
 use crate::system::{Wishes, silent_number};
 
 /// How long the line is watched before and during the overload: enough callers for a 99th
@@ -157,7 +156,8 @@ fn calls(scene: &FaultScene) -> Result<()> {
 }
 
 /// A caller without room hears an apology, and nothing before it.
-fn check_apologies(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
+fn check_apologies(evidence: &Evidence<'_>, breaches: &mut Vec<String>) -> String {
+    let Evidence { lived, times, .. } = evidence;
     let then = |call: &&CallRecord| meets(&times.faults, call.placed, call.placed);
     let calls: Vec<&CallRecord> = lived.calls.iter().filter(then).collect();
     let waited: Vec<Duration> = calls.iter().filter_map(|call| call.apologised_after()).collect();

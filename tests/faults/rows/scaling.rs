@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::CARRIER;
 use karipass_lab::child::wait_until;
 use karipass_lab::postgres::{Replication, ShutdownMode};
-use rustix::process::Signal;
 
 use crate::fleet::WAIT_TIMEOUT;
 use crate::ledger::{Bears, FAILING};
@@ -96,7 +95,7 @@ fn daemon_killed(scene: &FaultScene) -> Result<()> {
     expect_only_the_carrier(front(scene)?.kamailio.sip)?;
     for member in scene.system.fleet.members() {
         let took = scene.fault(|from| {
-            member.signal(Signal::KILL)?;
+            member.kill()?;
             member.wait_until_ready(from + Duration::from_millis(100))
         })?;
         scene.note_ready(took);

@@ -6,10 +6,12 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::iter::Sum;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -292,13 +294,13 @@ pub fn calls(operators: SocketAddr) -> f64 {
 }
 
 /// The calls that the daemon of this operators' listener has refused; none if nobody answers.
-pub fn refused_calls(operators: SocketAddr) -> f64 {
+pub fn refused_calls(operators: SocketAddr) -> usize {
     sum(operators, "karipass_calls_refused_total{")
 }
 
 /// The sum of the metrics whose lines begin so.
-fn sum(operators: SocketAddr, name: &str) -> f64 {
+fn sum<N: FromStr + Sum>(operators: SocketAddr, name: &str) -> N {
     let (_, metrics) = get(operators, "/metrics");
     let lines = metrics.lines().filter(|line| line.starts_with(name));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<N>().ok()).sum()
 }
