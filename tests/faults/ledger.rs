@@ -192,9 +192,8 @@ impl Balance {
         self.failed_logins += 1;
         let in_a_fault = meets(faults, login.asked, login.answered);
         // A fault never excuses a wrong verdict, only a missing one.
-        let no_verdict = !matches!(login.answer, LoginResult::Status(200 | 401));
         let lost = bears.lost_commits && login.right && login.answer == LoginResult::Status(401);
-        if (bears.failed_logins && in_a_fault && no_verdict) || lost {
+        if (bears.failed_logins && in_a_fault && login.has_no_verdict()) || lost {
             return;
         }
         let at = login.asked.saturating_duration_since(begin).as_secs_f64();

@@ -39,6 +39,13 @@ pub struct LoginRecord {
     pub answer: LoginResult,
 }
 
+impl LoginRecord {
+    /// Whether it was neither accepted nor found wrong.
+    pub fn has_no_verdict(&self) -> bool {
+        !matches!(self.answer, LoginResult::Status(200 | 401))
+    }
+}
+
 /// The load balancer and its clients.
 #[derive(Clone)]
 pub struct LoadBalancer {

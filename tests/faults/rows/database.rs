@@ -5,22 +5,30 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::postgres::{Replication, ShutdownMode};
-use karipass_lab::proxy::{Point, Trouble};
+use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 
-use crate::caller::{CallRecord, End};
+use crate::caller::End;
 use crate::fleet::WAIT_TIMEOUT;
+use crate::held::Held;
 use crate::ledger::{Bears, FAILING};
-use crate::load::{CALL_EVERY, Lived};
-use crate::logins::{LoginRecord, LoginResult};
-use crate::looks::apology_delay;
-use crate::row::{FaultScene, Row, Times};
+use crate::load::CALL_EVERY;
+use crate::looks::{apology_delay, check_new_calls};
+use crate::row::{Evidence, FaultScene, Row};
 use crate::system::Wishes;
 
 const STOPPED_FOR: Duration = Duration::from_secs(20);
 const KILLS: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(6);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(3);
-const CUTS: usize = 100;
+/// What happens to every third commit: the next of these after each commit of a password.
+const CUTS: [Trouble; 3] = {
+    const AT: Point = Point::Commit(3);
+    [Trouble::CutBefore(AT), Trouble::CutAfter(AT), Trouble::CutAnswer(AT)]
+};
+/// How many commits of passwords are cut.
+const PASSWORDS_CUT: usize = 18;
+/// The audit's event of a stored password, as a parameter: behind its length.
+const STORED: &str = "\0\0\0\rtemporary_set";
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long waits are cancelled, at least: longer than callers' calls last. And how many.
 const CANCELLED_FOR: Duration = Duration::from_secs(25);
@@ -44,7 +52,7 @@ fn commits_cut() -> Result<()> {
         call_every: CALL_EVERY,
         // A retry may be cut too, and on a slow machine there are fewer of them.
         bears: FAILING,
-        looks: &[check_few_notice],
+        looks: &[check_new_calls, check_cut_commits],
         inject: commits_cut_in_turn,
     }
     .run()
@@ -158,48 +166,74 @@ fn killed(scene: &FaultScene) -> Result<()> {
     Ok(())
 }
 
-/// Every third one is cut: in turn before the server receives it, as it receives it, and instead of
-/// its answer.
+/// In turn before the server receives it, as it receives it, and instead of its answer.
 fn commits_cut_in_turn(scene: &FaultScene) -> Result<()> {
     scene.fault(|_| cut_commits(scene))
 }
 
 /// Each cut is a fault too, that began no later than it was noticed.
 fn cut_commits(scene: &FaultScene) -> Result<()> {
-    const AT: Point = Point::Commit(3);
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
-    let mut cuts = 0;
-    let mut last = Instant::now();
-    while cuts < CUTS {
-        proxy.make(match cuts % 3 {
-            0 => Trouble::CutBefore(AT),
-            1 => Trouble::CutAfter(AT),
-            _ => Trouble::CutAnswer(AT),
-        });
+    let (mut met, mut passwords, mut last) = (0, 0, Instant::now());
+    while passwords < PASSWORDS_CUT {
+        ensure!(last.elapsed() < WAIT_TIMEOUT, "only {passwords} commits of passwords to cut");
+        proxy.make(CUTS[passwords % CUTS.len()]);
         sleep(POLL_INTERVAL);
-        let met = proxy.meetings();
-        for _ in cuts..met {
-            scene.fault(|from| {
-                last = from;
-                Ok(())
-            })?;
+        let cut = proxy.cut_commits();
+        for cut in &cut[met..] {
+            scene.fault(|_| Ok(()))?;
+            if cut.has(STORED) {
+                passwords += 1;
+                last = Instant::now();
+            }
         }
-        cuts = met;
-        ensure!(last.elapsed() < WAIT_TIMEOUT, "nobody commits");
+        met = cut.len();
     }
     proxy.make(Trouble::None);
     Ok(())
 }
 
-/// Without retries, a caller or a login would notice each cut.
-fn check_few_notice(lived: &Lived, times: &Times, breaches: &mut Vec<String>) -> String {
-    let apology = |call: &&CallRecord| matches!(call.end, End::Apology(_));
-    let no_verdict = |login: &&LoginRecord| !matches!(login.answer, LoginResult::Status(200 | 401));
-    let calls = lived.calls.iter().filter(apology).count();
-    let logins = lived.logins.iter().filter(no_verdict).count();
-    let remark = format!("{calls} calls and {logins} logins noticed a cut");
-    if (calls + logins) * 2 > times.faults.len() {
-        breaches.push(remark.clone());
+/// A caller whose commits were cut hears `completed`, and the password is stored once. Or the
+/// caller hears `trouble`, and the password is stored once at most, if the server received one.
+/// Nobody else who has confirmed hears `trouble`, and only a login whose commit was cut gets no
+/// verdict. The daemons retry, so that each kind of cut goes unnoticed by some callers.
+fn check_cut_commits(evidence: &Evidence<'_>, breaches: &mut Vec<String>) -> String {
+    let Evidence { system, lived, .. } = evidence;
+    let cut = system.proxy.as_ref().map(PostgresProxy::cut_commits).unwrap_or_default();
+    let (passwords, others): (Vec<_>, Vec<_>) = cut.iter().partition(|cut| cut.has(STORED));
+    let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
+    let held = system.runtime.block_on(Held::of_each(system, &numbers)).unwrap();
+    let mut unnoticed: Vec<Trouble> = Vec::new();
+    for call in &lived.calls {
+        let own = passwords.iter().filter(|cut| cut.has(&call.number));
+        let own: Vec<Trouble> = own.map(|cut| cut.trouble).collect();
+        let received = own.iter().any(|trouble| !matches!(trouble, Trouble::CutBefore(_)));
+        let Held { credentials, noted, .. } = held[&call.number];
+        let stored = (credentials, noted);
+        let agrees = match &call.end {
+            End::Completed => stored == (1, 1),
+            End::Apology(_) if call.is_turned_away() => stored == (0, 0),
+            End::Apology(_) => {
+                !own.is_empty() && (stored == (0, 0) || (stored == (1, 1) && received))
+            }
+            End::ChangedMind | End::GaveUp | End::CutOff | End::NotAnswered(_) => own.is_empty(),
+        };
+        if !agrees {
+            let call = call.describe(call.placed);
+            breaches.push(format!("{stored:?} stored, commits cut {own:?}: {call}"));
+        }
+        if call.end == End::Completed {
+            unnoticed.extend(own);
+        }
     }
-    remark
+    for kind in CUTS.iter().filter(|kind| !unnoticed.contains(kind)) {
+        breaches.push(format!("a caller notices each {kind:?}"));
+    }
+    for login in lived.logins.iter().filter(|login| login.has_no_verdict()) {
+        if !others.iter().any(|cut| cut.has(&login.number)) {
+            breaches.push(format!("{:?} to a login whose commit was not cut", login.answer));
+        }
+    }
+    let (all, passwords, unnoticed) = (cut.len(), passwords.len(), unnoticed.len());
+    format!("{passwords} of {all} commits were passwords', {unnoticed} of those cuts unnoticed")
 }

@@ -3,6 +3,7 @@
 //! Messages are grouped; the server answers the last one of a group at once.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, BufReader};
 use tokio::net::unix::OwnedReadHalf;
@@ -20,6 +21,8 @@ pub(super) struct Messages {
     drops_options: bool,
     has_started: bool,
     in_transaction: bool,
+    /// The bytes of the transaction so far.
+    transaction: Vec<u8>,
     /// The prepared statements that write.
     writing: HashSet<Vec<u8>>,
 }
@@ -32,6 +35,8 @@ pub(super) struct Group {
     /// Whether their end is a commit: `COMMIT`, or a statement that writes outside of a
     /// transaction.
     pub(super) commits: bool,
+    /// If so, the bytes of the transaction.
+    pub(super) transaction: Arc<Vec<u8>>,
 }
 
 impl Group {
@@ -54,6 +59,7 @@ impl Messages {
             drops_options,
             has_started: false,
             in_transaction: false,
+            transaction: Vec::new(),
             writing: HashSet::new(),
         }
     }
@@ -74,9 +80,17 @@ impl Messages {
             group.commits |= self.commits(kind, &content);
             // Parse, Bind, Describe, Execute and Close wait for the Sync behind them.
             if !b"PBDEC".contains(&kind) {
-                return Some(group);
+                break;
             }
         }
+        self.transaction.extend(&group.bytes);
+        if !self.in_transaction {
+            let ended = std::mem::take(&mut self.transaction);
+            if group.commits {
+                group.transaction = Arc::new(ended);
+            }
+        }
+        Some(group)
     }
 
     async fn read_content(&mut self) -> Option<Vec<u8>> {
@@ -107,7 +121,7 @@ impl Messages {
     }
 }
 
-fn contains(said: &[u8], word: &[u8]) -> bool {
+pub(super) fn contains(said: &[u8], word: &[u8]) -> bool {
     said.windows(word.len()).any(|window| window == word)
 }
 

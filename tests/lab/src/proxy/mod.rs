@@ -7,8 +7,8 @@ mod messages;
 pub mod tcp;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::folder;
-use messages::{Group, Messages};
+use messages::{Group, Messages, contains};
 
 /// The socket's file in its folder.
 const SOCKET: &str = ".s.PGSQL.5432";
@@ -59,6 +59,21 @@ pub enum Point {
 /// Every commit.
 pub const COMMIT: Point = Point::Commit(1);
 
+/// A commit that was cut.
+#[derive(Clone)]
+pub struct CutCommit {
+    /// How.
+    pub trouble: Trouble,
+    transaction: Arc<Vec<u8>>,
+}
+
+impl CutCommit {
+    /// Whether a statement of its transaction, or a parameter, contains this.
+    pub fn has(&self, text: &str) -> bool {
+        contains(&self.transaction, text.as_bytes())
+    }
+}
+
 /// The proxy; its connections end with it.
 pub struct PostgresProxy {
     folder: TempDir,
@@ -71,6 +86,7 @@ struct ProxyState {
     trouble: watch::Sender<Trouble>,
     commits: AtomicUsize,
     meetings: AtomicUsize,
+    cut: Mutex<Vec<CutCommit>>,
     answered_bytes: AtomicUsize,
     /// Whether clients' `options` do not reach the server.
     drops_options: AtomicBool,
@@ -107,6 +123,11 @@ impl PostgresProxy {
         self.shared.meetings.load(Ordering::Relaxed)
     }
 
+    /// The commits that were cut, in order.
+    pub fn cut_commits(&self) -> Vec<CutCommit> {
+        self.shared.cut.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Bytes that the server has answered over all connections.
     pub fn answered_bytes(&self) -> usize {
         self.shared.answered_bytes.load(Ordering::Relaxed)
@@ -133,6 +154,12 @@ impl ProxyState {
         };
         if !is_met {
             return Trouble::None;
+        }
+        let cuts =
+            matches!(trouble, Trouble::CutBefore(_) | Trouble::CutAfter(_) | Trouble::CutAnswer(_));
+        if cuts && group.commits {
+            let cut = CutCommit { trouble, transaction: Arc::clone(&group.transaction) };
+            self.cut.lock().unwrap_or_else(PoisonError::into_inner).push(cut);
         }
         self.meetings.fetch_add(1, Ordering::Relaxed);
         trouble
