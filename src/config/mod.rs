@@ -72,6 +72,8 @@ pub struct Config {
     pub log: LogSettings,
     /// `None` exports no traces.
     pub tracing: Option<TracingSettings>,
+    /// `demonstration.phone_socket`: who answers `/phone`. `None` outside a demonstration.
+    pub phone_socket: Option<PathBuf>,
     /// Every file that a secret was read from, with its key.
     pub secret_files: Vec<(String, PathBuf)>,
     /// `secrets.group_readable`: whether the group of such a file may read it.
@@ -162,6 +164,7 @@ fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
     let shutdown = shutdown(reader);
     let log = log::read(reader);
     let tracing = traces::read(reader, checks);
+    let phone_socket = phone_socket(reader, site.as_ref());
     let group_readable = reader.or_default("secrets.group_readable", "false");
     let secret_files = reader.secret_files();
     Some(Config {
@@ -177,6 +180,7 @@ fn read(reader: &mut Reader, checks: &Checks) -> Option<Config> {
         shutdown: shutdown?,
         log: log?,
         tracing,
+        phone_socket,
         secret_files,
         group_readable: group_readable?,
     })
@@ -224,6 +228,17 @@ fn shutdown(reader: &mut Reader) -> Option<ShutdownSettings> {
     let drain = reader.seconds_or_none("shutdown.drain_s", DEFAULT_DRAIN, MAX_SHUTDOWN);
     let call_grace = reader.seconds("shutdown.call_grace_s", DEFAULT_CALL_GRACE, MAX_SHUTDOWN);
     Some(ShutdownSettings { drain: drain?, call_grace: call_grace? })
+}
+
+/// The Unix socket of the demonstration's telephone. The site must be for this machine alone: the
+/// telephone gives anybody a subscriber's number.
+fn phone_socket(reader: &mut Reader, site: Option<&SiteSettings>) -> Option<PathBuf> {
+    const KEY: &str = "demonstration.phone_socket";
+    let socket = reader.path(KEY)?;
+    if site.is_some_and(|site| !site.listen.ip().is_loopback()) {
+        reader.error(format!("{KEY}: only where site.listen is on loopback"));
+    }
+    Some(socket)
 }
 
 #[cfg(test)]

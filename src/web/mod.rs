@@ -12,6 +12,7 @@ pub mod body;
 mod client_ip;
 mod connection_limit;
 mod connection_rate;
+mod demonstration;
 mod evictable_stream;
 mod middleware;
 pub mod ops;
@@ -44,6 +45,7 @@ impl AppState {
     /// Every route of the subscribers' listener.
     pub fn router(self, tls: bool) -> Router {
         let routes = api::routes().merge(site::routes(&self));
+        let routes = routes.merge(demonstration::routes(self.phone_socket()));
         let hsts = if self.hsts_subdomains() { Hsts::Subdomains } else { Hsts::Host };
         let hsts = tls.then_some(hsts);
         let routes = middleware::apply(routes, hsts, Arc::new(render_problem));

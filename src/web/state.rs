@@ -1,6 +1,7 @@
 //! What the handlers share.
 
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ struct Inner {
     login_refusal: String,
     set_up_number: PhoneNumber,
     trusted_proxies: Vec<Network>,
+    phone_socket: Option<PathBuf>,
 }
 
 impl AppState {
@@ -61,6 +63,7 @@ impl AppState {
             login_refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
             trusted_proxies: config.site.trusted_proxies.clone(),
+            phone_socket: config.phone_socket.clone(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -140,5 +143,10 @@ impl AppState {
 
     pub(super) fn trusted_proxies(&self) -> &[Network] {
         &self.inner.trusted_proxies
+    }
+
+    /// Who answers `/phone`, in a demonstration.
+    pub(super) fn phone_socket(&self) -> Option<&Path> {
+        self.inner.phone_socket.as_deref()
     }
 }

@@ -17,6 +17,7 @@ mod api;
 mod check;
 mod db;
 mod defence;
+mod demonstration;
 mod fake_asterisk;
 mod flood;
 mod help_desk;

@@ -111,6 +111,19 @@ fn c5_a_list_of_common_passwords_is_bounded_and_has_one_at_least() {
     }
 }
 
+#[test]
+fn a_telephone_in_the_browser_is_for_a_site_on_loopback_alone() {
+    let socket = ("KARIPASS_DEMONSTRATION_PHONE_SOCKET", "/run/phone.sock");
+    assert!(load(None, enough()).unwrap().phone_socket.is_none());
+    let config = load(None, with(&[socket])).unwrap();
+    assert_eq!(config.phone_socket.unwrap(), Path::new("/run/phone.sock"));
+    let folder = certified();
+    let mut given = tls(&folder.path().join("certificate.pem"), &folder.path().join("key.pem"));
+    given.extend(variables(&[socket, ("KARIPASS_SITE_LISTEN", "0.0.0.0:443")]));
+    let error = "demonstration.phone_socket: only where site.listen is on loopback";
+    assert_eq!(errors(None, given), [error]);
+}
+
 fn certified() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     karipass_lab::certificate::keep_in(folder.path()).unwrap();
