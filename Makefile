@@ -14,6 +14,8 @@ OPENAPI_PYTHON_CLIENT = target/openapi-python-client
 # Of Debian's packages, without their services: what reads the files of docs/operating.
 FAIL2BAN = target/debian/usr/bin/fail2ban-regex
 PROMTOOL = target/debian/usr/bin/promtool
+# The telephone in the browser of `make run`.
+PHONE = target/phone
 # For `make sbom` alone.
 CYCLONEDX = 0.5.9
 SBOM = target/sbom
@@ -33,7 +35,7 @@ help:
 	@echo 'make fuzz     fuzzes every input from outside, FUZZ_SECONDS (600) for each of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
 	@echo '              (FIGURE=hash, calls, capacity, logins or clean_up measures that alone)'
-	@echo 'make screenshots  photographs every page into target/screenshots; four go to docs/screenshots'
+	@echo 'make screenshots  photographs every page into target/screenshots; five go to docs/screenshots'
 	@echo 'make prompts  synthesises the guidance from asterisk/sounds/words.tsv'
 	@echo 'make sbom     writes target/karipass.cdx.json, a CycloneDX list of everything that is built in'
 	@echo 'make deb      builds a Debian package in target/deb'
@@ -45,6 +47,7 @@ help:
 run:
 	@tests/lab/install run
 	@asterisk/get > /dev/null & got=$$!; $(BUILD); built=$$?; wait $$got && exit $$built
+	@$(MAKE) --no-print-directory $(PHONE) || echo 'make run goes on without a telephone in the browser' >&2
 	@target/debug/lab run
 
 call:
@@ -78,7 +81,7 @@ test-faults:
 tools:
 	@tests/lab/install test
 	@$(MAKE) --no-print-directory $(AXE) $(LIGHTHOUSE) $(SCHEMATHESIS)/ready \
-		$(OPENAPI_PYTHON_CLIENT)/ready $(FAIL2BAN) $(PROMTOOL)
+		$(OPENAPI_PYTHON_CLIENT)/ready $(FAIL2BAN) $(PROMTOOL) $(PHONE)
 
 $(AXE): Makefile
 	mkdir -p target/axe
@@ -97,6 +100,9 @@ target/%/ready: tests/it/api/%.txt
 	python3 -m venv target/$*
 	target/$*/bin/pip install --quiet --requirement $<
 	touch $@
+
+$(PHONE): tests/lab/get-phone
+	tests/lab/get-phone
 
 $(FAIL2BAN):
 	tests/lab/unpack fail2ban ./usr/bin/fail2ban-regex ./usr/lib/python3 ./etc/fail2ban
@@ -143,7 +149,7 @@ bench:
 	cargo bench --locked --quiet --bench figures -- $(FIGURE)
 
 # The pictures that the documents show.
-SHOWN = login-375 password-first-375 top-1280 unit-number-to-line-1280
+SHOWN = login-375 password-first-375 phone-call-375 top-1280 unit-number-to-line-1280
 
 screenshots: tools
 	@tests/lab/install pictures

@@ -14,6 +14,7 @@ pub mod flood;
 pub mod folder;
 pub mod front;
 pub mod lighthouse;
+pub mod phone;
 pub mod ports;
 pub mod postgres;
 pub mod proxy;

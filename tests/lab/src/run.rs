@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::asterisk::{Asterisk, AsteriskSetup, CARRIER, Phone, SET_UP_NUMBER};
 use crate::daemon::{Daemon, DaemonSetup, write_secret};
+use crate::phone::{self, BrowserPhone};
 use crate::postgres::Postgres;
 use crate::{demonstration, repository, secret};
 
@@ -48,6 +49,8 @@ pub struct SharedOptions {
 /// All servers; ended in this order.
 struct Demonstration {
     daemon: Daemon,
+    /// `None` without its packages.
+    phone: Option<BrowserPhone>,
     asterisk: Asterisk,
     postgres: Postgres,
 }
@@ -102,18 +105,35 @@ async fn start(options: &RunOptions, var: &Path) -> Result<Demonstration> {
     setup.phones = phones;
     setup.sip.set_port(options.shared.sip_port);
     setup.ari.set_port(options.ari_port);
+    let setup = phone::prepare(setup);
     let asterisk = tokio::task::spawn_blocking(|| Asterisk::start(setup));
     let postgres = Postgres::persistent(&var.join("postgres")).await?;
     let database = postgres.migrated("karipass", &karipass).await?;
     let asterisk = asterisk.await??;
+    let phone = serve_phone(&asterisk.setup).await?;
     let mut setup = DaemonSetup::new(&karipass, var.join("karipass"), &asterisk.setup, &database)?
+        .variables(phone.iter().map(BrowserPhone::variable))
         .variables(std::env::vars().filter(|(name, _)| name.starts_with("KARIPASS_")));
     setup.https = port("KARIPASS_SITE_LISTEN", options.shared.https_port);
     setup.operators.set_port(port("KARIPASS_OPERATORS_LISTEN", options.ops_port));
     setup.lay_out()?;
     setup.import(&repository().join(demonstration::CONTRACTS))?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
-    Ok(Demonstration { daemon, asterisk, postgres })
+    Ok(Demonstration { daemon, phone, asterisk, postgres })
+}
+
+/// The telephone in the browser, unless its packages could not be fetched, or the caller's variable
+/// opens the site to other machines.
+async fn serve_phone(asterisk: &AsteriskSetup) -> Result<Option<BrowserPhone>> {
+    let is_local = listen("KARIPASS_SITE_LISTEN").is_none_or(|listen| listen.ip().is_loopback());
+    if !is_local || !phone::packages().exists() {
+        return Ok(None);
+    }
+    let hears = |number: &str| {
+        let known = demonstration::NUMBERS.iter().find(|(known, _)| *known == number);
+        known.map(|(_, hears)| (*hears).to_owned()).unwrap_or_default()
+    };
+    BrowserPhone::serve(asterisk, hears).await.map(Some)
 }
 
 /// The binary built beside this one.
@@ -141,8 +161,11 @@ fn ensure_free(options: &RunOptions) -> Result<()> {
 
 /// The port of a listener that the caller's variable changes, to look for the daemon there.
 fn port(variable: &str, otherwise: u16) -> u16 {
-    let listen = std::env::var(variable).ok().and_then(|text| text.parse::<SocketAddr>().ok());
-    listen.map_or(otherwise, |listen| listen.port())
+    listen(variable).map_or(otherwise, |listen| listen.port())
+}
+
+fn listen(variable: &str) -> Option<SocketAddr> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// A telephone for each demonstration number, and a stranger's; passwords are kept between runs.
@@ -181,6 +204,10 @@ fn summary(system: &Demonstration, var: &Path) -> Result<String> {
     let sip = system.asterisk.setup.sip;
     let site = system.daemon.site();
     let operators = system.daemon.setup.operators;
+    let phone = match system.phone {
+        Some(_) => format!("{site}/phone, a telephone in the browser"),
+        None => "none in the browser: make fetches it, for a site on loopback".to_owned(),
+    };
     let karipass = binary()?;
     let karipass = karipass.strip_prefix(std::env::current_dir()?).unwrap_or(&karipass).display();
     let text = format!(
@@ -188,6 +215,7 @@ fn summary(system: &Demonstration, var: &Path) -> Result<String> {
   dial        {SET_UP_NUMBER} (or +81664806430, 06-6480-6430)
   soft phone  server {sip} over UDP; user name = its number; passwords: {shown}/phones.txt
               {}
+  telephone   {phone}
   carrier     SIP and media from {CARRIER}, with P-Asserted-Identity
   site        {site}/ (self-signed: {shown}/karipass/certificate.pem); API: {site}/api/v1/openapi.json
   operators   http://{operators}/readyz and /metrics

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use karipass_lab::api;
 use karipass_lab::child::{Child, descendants, is_alive, wait_until};
 use karipass_lab::daemon::get;
 use karipass_lab::ports::{free_tcp, free_udp};
@@ -52,6 +53,16 @@ fn on_free_ports(folder: &Path) -> Command {
     command
 }
 
+/// The status of the telephone in the browser, at the address that is printed.
+fn phone_status(folder: &Path) -> u16 {
+    let said = fs::read_to_string(folder.join("said")).unwrap();
+    let url = said.split_whitespace().find_map(|word| word.strip_suffix("/phone,")).unwrap();
+    let client = api::client(&folder.join("karipass/certificate.pem")).unwrap().build().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(async { client.get(format!("{url}/phone")).send().await });
+    answer.unwrap().status().as_u16()
+}
+
 #[test]
 fn r_a_port_in_use_is_named_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,9 +81,10 @@ fn r_a_port_in_use_is_named_before_anything_starts() {
 fn r_two_run_side_by_side_and_each_ends_all_that_it_started() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut runs = folders.each_ref().map(|folder| Run::start(folder.path()));
-    for run in &runs {
+    for (run, folder) in runs.iter().zip(&folders) {
         let operators = ([127, 0, 0, 1], run.operators).into();
         assert_eq!(get(operators, "/readyz").0, 200);
+        assert_eq!(phone_status(folder.path()), 200);
     }
     for (run, how) in runs.iter_mut().zip([Signal::INT, Signal::TERM]) {
         run.lab.signal(how).unwrap();
