@@ -13,6 +13,7 @@ mod journey;
 mod lighthouse;
 mod many;
 mod password;
+mod phone;
 mod session;
 mod states;
 mod unit;

@@ -9,6 +9,7 @@
 mod page;
 mod pictures;
 mod scrutiny;
+mod telephone;
 mod visitor;
 
 use std::collections::HashSet;

@@ -143,7 +143,7 @@ impl<'a> Visitor<'a> {
         Ok(page)
     }
 
-    async fn key(&self, key: Key) -> Result<()> {
+    pub(super) async fn key(&self, key: Key) -> Result<()> {
         Ok(self.browser.driver.action_chain().send_keys(key).perform().await?)
     }
 
@@ -151,7 +151,7 @@ impl<'a> Visitor<'a> {
         Ok(self.browser.driver.active_element().await?)
     }
 
-    async fn tab_to(&self, wanted: &WebElement) -> Result<()> {
+    pub(super) async fn tab_to(&self, wanted: &WebElement) -> Result<()> {
         for _ in 0..STOPS {
             if self.stop().await?.element_id() == wanted.element_id() {
                 return Ok(());
