@@ -31,6 +31,8 @@ pub struct SiteIdentity {
     pub accent_color: Color,
     /// The telephone number for questions.
     pub support_number: Option<PhoneNumber>,
+    /// Where to report a vulnerability: `mailto:`, `https:` or `tel:`.
+    pub security_contact: Option<Url>,
 }
 
 /// The operator's words in one language.
@@ -115,6 +117,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<SiteIdentity> {
     let logo = logo(reader);
     let accent_color = accent_color(reader);
     let support_number = reader.optional("site.support_number");
+    let security_contact = security_contact(reader);
     for (words, suffix) in [(&japanese, ""), (&english, ENGLISH)] {
         let has_hours = words.as_ref().is_some_and(|words| words.support_hours.is_some());
         if support_number.is_none() && has_hours {
@@ -127,6 +130,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<SiteIdentity> {
         logo,
         accent_color: accent_color?,
         support_number,
+        security_contact,
     })
 }
 
@@ -160,6 +164,15 @@ fn link(reader: &mut Reader, key: &str) -> Option<Url> {
         reader.error(format!("{key}: neither https:// nor http://"));
     }
     Some(link)
+}
+
+fn security_contact(reader: &mut Reader) -> Option<Url> {
+    const KEY: &str = "site.security_contact";
+    let contact: Url = reader.optional(KEY)?;
+    if !matches!(contact.scheme(), "mailto" | "https" | "tel") {
+        reader.error(format!("{KEY}: neither mailto:, https:// nor tel:"));
+    }
+    Some(contact)
 }
 
 fn accent_color(reader: &mut Reader) -> Option<Color> {

@@ -13,7 +13,7 @@ use crate::pages::browser::{Browser, leads_to, title, token};
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT};
 
-const ROUTES: [(&str, &str, RequiredAccess); 30] = [
+const ROUTES: [(&str, &str, RequiredAccess); 32] = [
     ("get", "/", RequiredAccess::Session),
     ("get", "/guide", RequiredAccess::Anyone),
     ("get", "/accessibility", RequiredAccess::Anyone),
@@ -36,7 +36,10 @@ const ROUTES: [(&str, &str, RequiredAccess); 30] = [
     ("get", "/session-over", RequiredAccess::Anyone),
     ("get", "/assets/", RequiredAccess::Anyone),
     ("get", "/favicon.ico", RequiredAccess::Anyone),
+    ("get", "/apple-touch-icon.png", RequiredAccess::Anyone),
     ("get", "/robots.txt", RequiredAccess::Anyone),
+    // It answers 404 without a contact.
+    ("get", "/.well-known/security.txt", RequiredAccess::Anyone),
     ("get", "/.well-known/change-password", RequiredAccess::Anyone),
     ("post", "/api/v1/login", RequiredAccess::Anyone),
     ("get", "/api/v1/session", RequiredAccess::Session),

@@ -158,6 +158,18 @@ fn w10_an_accent_colour_that_is_too_pale_is_refused_with_its_contrast() {
 }
 
 #[test]
+fn w10_a_vulnerability_is_reported_by_mail_web_or_telephone() {
+    const KEY: &str = "KARIPASS_SITE_SECURITY_CONTACT";
+    let contact = |contact| load(None, with(&[(KEY, contact)]));
+    for given in ["mailto:security@example.com", "https://example.com/report", "tel:+81-1-2345"] {
+        let config = contact(given).unwrap();
+        assert_eq!(config.site.identity.security_contact.unwrap().as_str(), given);
+    }
+    let error = "site.security_contact: neither mailto:, https:// nor tel:";
+    assert_eq!(contact("http://example.com/report").unwrap_err().0, [error]);
+}
+
+#[test]
 fn w10_a_logo_is_svg_or_png_by_its_content() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("logo");

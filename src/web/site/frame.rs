@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::assets::Assets;
 use super::language::Language;
 use super::markup::{Markup, ToMarkup as _};
@@ -17,6 +19,8 @@ use domain::rules;
 #[derive(Debug)]
 pub(in crate::web) struct PageFrames {
     pub(super) assets: Arc<Assets>,
+    /// Where to report a vulnerability.
+    pub(super) security_contact: Option<Url>,
     japanese: Arc<PageFrame>,
     english: Arc<PageFrame>,
 }
@@ -95,7 +99,8 @@ impl PageFrames {
         let assets = Arc::new(Assets::new(&config.site.identity));
         let frame = |lang| Arc::new(PageFrame::new(config, &assets, lang));
         let (japanese, english) = (frame(Language::Japanese), frame(Language::English));
-        Self { assets, japanese, english }
+        let security_contact = config.site.identity.security_contact.clone();
+        Self { assets, security_contact, japanese, english }
     }
 
     pub(super) fn in_language(&self, lang: Language) -> &Arc<PageFrame> {

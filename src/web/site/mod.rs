@@ -58,7 +58,7 @@ pub(super) use frame::PageFrames;
 pub(super) use language_layer::choose_language;
 
 /// Every page.
-fn pages() -> [Route<'static, AppState>; 17] {
+fn pages() -> [Route<'static, AppState>; 19] {
     [
         ("/", get(top::show)),
         ("/guide", get(guide::show)),
@@ -75,7 +75,9 @@ fn pages() -> [Route<'static, AppState>; 17] {
         ("/timed-out", get(logout::timed_out)),
         ("/session-over", get(logout::session_over)),
         ("/favicon.ico", get(well_known::favicon)),
+        ("/apple-touch-icon.png", get(well_known::touch_icon)),
         ("/robots.txt", get(well_known::robots)),
+        ("/.well-known/security.txt", get(well_known::security)),
         ("/.well-known/change-password", get(well_known::change_password)),
     ]
 }

@@ -147,6 +147,8 @@ async fn the_usual_files_for_browsers_and_robots_exist() {
     assert_eq!(icon.status, 307);
     let icon = browser.get(icon.headers[LOCATION].to_str().unwrap()).await;
     assert_eq!(icon.headers[CONTENT_TYPE], "image/svg+xml; charset=utf-8");
+    let touch_icon = browser.get("/apple-touch-icon.png").await;
+    assert_eq!(touch_icon.headers[CONTENT_TYPE], "image/png");
     let robots = browser.get("/robots.txt").await;
     assert_eq!(robots.headers[CONTENT_TYPE], "text/plain; charset=utf-8");
     assert!(robots.body.starts_with("User-agent: *\n"), "{robots:?}");

@@ -1,5 +1,7 @@
 //! The operator's identity, and the explanations for everyone (W10).
 
+use jiff::{Timestamp, Unit};
+use karipass::clock;
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::browser::{Browser, title};
@@ -99,6 +101,27 @@ async fn w10_the_entry_page_leads_to_the_login_and_shows_the_notices() {
         assert!(page.body.contains(part), "{part}: {page:?}");
     }
     assert!(!page.body.contains("noindex"), "{page:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w10_a_file_says_where_to_report_a_vulnerability() {
+    const PATH: &str = "/.well-known/security.txt";
+    let database = support::database().await;
+    let contact = [("KARIPASS_SITE_SECURITY_CONTACT", "mailto:security@example.com")];
+    let service = Service::start(&database, &contact).await;
+    let file = Browser::new(&service.base).get(PATH).await;
+    assert_eq!(file.headers[CONTENT_TYPE], "text/plain; charset=utf-8");
+    let fields: Vec<_> = file.body.lines().filter_map(|line| line.split_once(": ")).collect();
+    let [("Contact", contact), ("Expires", expires), ("Preferred-Languages", "ja, en")] =
+        fields[..]
+    else {
+        panic!("{file:?}");
+    };
+    assert_eq!(contact, "mailto:security@example.com");
+    let hours = (expires.parse::<Timestamp>().unwrap() - clock::wall_clock()).total(Unit::Hour);
+    assert!((1.0..365.0 * 24.0).contains(&hours.unwrap()), "{expires}");
+    let nobody = Service::start(&database, &[]).await;
+    assert_eq!(Browser::new(&nobody.base).get(PATH).await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
