@@ -2,11 +2,12 @@
 
 use anyhow::{Result, ensure};
 use karipass_lab::daemon::Daemon;
+use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
 use tokio_postgres::Client;
 
 use super::browser::{Manner, Page};
 use super::visit::Visit;
-use super::{LANGUAGES, in_manner, second_daemon, visit_at};
+use super::{LANGUAGES, in_manner, second_daemon, second_daemon_at, visit_at};
 use crate::system::System;
 
 /// A status, the page that leads to it, and the script that sends its form.
@@ -18,6 +19,11 @@ const ERRORS: [(u16, &str, Option<&str>); 6] = [
     (409, "/unit/number", Some("form.elements.version.value = '-1'")),
     (413, "/password", Some("form.elements.current.value = '9'.repeat(20000)")),
 ];
+/// The way back after a refused login, in each language.
+const TO_LOGIN: [&str; 2] = ["ログイン画面へ戻る", "Back to login"];
+/// The heading of the page after a change whose outcome is unknown, in each language.
+const UNKNOWN: [&str; 2] =
+    ["変更されたかどうか、ご確認ください", "Please check whether the change was made"];
 /// More wrong entries than the limit of [`limited`] allows, and fewer than void a password.
 const MAX_ATTEMPTS: usize = 8;
 
@@ -86,16 +92,53 @@ fn w4_after_too_many_attempts_the_page_is_in_both_languages() -> Result<()> {
             visit.check_layout(&format!("error-429-{language}"))?;
         }
         visit.press("Log out")?;
-        let page = until_limited(visit, || {
-            visit.go("/login")?;
-            visit.leave_by(&format!(
-                "document.getElementById('number').value = '{contract}';
-                 document.getElementById('password').value = '{wrong}';
-                 document.getElementById('password').form.submit()"
-            ))
-        })?;
-        page.expect_text("Back to login")?;
-        visit.check_layout("error-429-login-en")
+        for (language, way_on) in LANGUAGES.into_iter().zip(TO_LOGIN) {
+            choose(visit, language)?;
+            let page = until_limited(visit, || {
+                visit.go("/login")?;
+                visit.leave_by(&format!(
+                    "document.getElementById('number').value = '{contract}';
+                     document.getElementById('password').value = '{wrong}';
+                     document.getElementById('password').form.submit()"
+                ))
+            })?;
+            page.expect_text(way_on)?;
+            visit.check_layout(&format!("error-429-login-{language}"))?;
+        }
+        Ok(())
+    })
+}
+
+/// The database goes out of reach once it has the commit of a password change, which is made.
+#[test]
+fn w4_when_the_outcome_is_unknown_the_page_says_so_in_both_languages() -> Result<()> {
+    const PASSWORDS: [&str; 2] = ["Another123", "Further456"];
+    let system = System::shared();
+    let postgres = system.postgres.socket_folder();
+    let proxy = system.wait(async { PostgresProxy::before(postgres) })?;
+    let database = system.database.at(proxy.socket_folder());
+    let daemon = second_daemon_at(&system, &database, "cut-off", &[])?;
+    visit_at(&system, &daemon.site(), Manner::Pointer, |visit| {
+        let contract = &visit.family().contract;
+        let mut current = visit.give_password(contract, "line")?;
+        let outcomes = LANGUAGES.into_iter().zip(PASSWORDS).zip(UNKNOWN);
+        for ((language, new), heading) in outcomes {
+            choose(visit, "ja")?;
+            visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
+            choose(visit, language)?;
+            visit.go("/password")?;
+            proxy.make(Trouble::StallAfter(Point::Word("COMMIT")));
+            let page = send(visit, &change_to(new, &current))?;
+            proxy.make(Trouble::None);
+            expect_status(visit, &page, 503)?;
+            page.expect_heading(heading)?;
+            ensure!(visit.value("!!document.getElementById('to-top')")? == true, "{page:?}");
+            visit.check_layout(&format!("outcome-unknown-{language}"))?;
+            current = new.to_owned();
+        }
+        choose(visit, "ja")?;
+        visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
+        Ok(())
     })
 }
 

@@ -29,6 +29,7 @@ use anyhow::{Context as _, Result};
 use browser::{Chromium, Driver, Manner};
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
 use karipass_lab::daemon::{Daemon, DaemonSetup};
+use karipass_lab::postgres::Database;
 
 use crate::system::{KARIPASS, System};
 use visit::Visit;
@@ -107,9 +108,19 @@ fn visit_at(
 
 /// A second daemon on the same database; it has no Asterisk, and needs none.
 fn second_daemon(system: &System, name: &str, variables: &[(&str, &str)]) -> Result<Daemon> {
+    second_daemon_at(system, &system.database, name, variables)
+}
+
+/// The same on a database that holds the visits' contracts.
+fn second_daemon_at(
+    system: &System,
+    database: &Database,
+    name: &str,
+    variables: &[(&str, &str)],
+) -> Result<Daemon> {
     let folder = system.folder.path().join(name);
     let keys = system.daemon.as_ref().unwrap().lock().unwrap().setup.keys();
-    let (asterisk, database) = (&system.asterisk.setup, &system.database);
+    let asterisk = &system.asterisk.setup;
     let setup = DaemonSetup::new(Path::new(KARIPASS), &folder, asterisk, database)?
         .variables([("KARIPASS_ARI_URL", "http://127.0.0.1:9")])
         .variables(variables.iter().copied());
