@@ -238,6 +238,9 @@ fn phone_socket(reader: &mut Reader, site: Option<&SiteSettings>) -> Option<Path
     if site.is_some_and(|site| !site.listen.ip().is_loopback()) {
         reader.error(format!("{KEY}: only where site.listen is on loopback"));
     }
+    if site.is_some_and(|site| !site.trusted_proxies.is_empty()) {
+        reader.error(format!("{KEY}: not behind site.trusted_proxies"));
+    }
     Some(socket)
 }
 

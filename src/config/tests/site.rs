@@ -122,6 +122,9 @@ fn a_telephone_in_the_browser_is_for_a_site_on_loopback_alone() {
     given.extend(variables(&[socket, ("KARIPASS_SITE_LISTEN", "0.0.0.0:443")]));
     let error = "demonstration.phone_socket: only where site.listen is on loopback";
     assert_eq!(errors(None, given), [error]);
+    let given = with(&[socket, ("KARIPASS_SITE_TRUSTED_PROXIES", "127.0.0.1")]);
+    let error = "demonstration.phone_socket: not behind site.trusted_proxies";
+    assert_eq!(errors(None, given), [error]);
 }
 
 fn certified() -> tempfile::TempDir {
