@@ -18,9 +18,10 @@ if (!stop || stop === document.body || stop === document.documentElement) return
 const style = getComputedStyle(stop), box = stop.getBoundingClientRect();
 const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
 return [stop.id || stop.outerHTML.slice(0, 100), seen && box.width > 0 && box.height > 0,
-    [box.left + scrollX, box.top + scrollY, box.right + scrollX, box.bottom + scrollY]]";
-/// A stop of Tab, as [`STOP`] describes it.
-type Stop = (String, bool, [f64; 4]);
+    [box.left + scrollX, box.top + scrollY, box.right + scrollX, box.bottom + scrollY],
+    [...document.getElementsByTagName('*')].indexOf(stop)]";
+/// A stop of Tab, as [`STOP`] describes it; the last is its place among the page's elements.
+type Stop = (String, bool, [f64; 4], usize);
 /// More stops of Tab than any page has.
 const STOPS: usize = 60;
 
@@ -183,12 +184,10 @@ impl<'a> Visitor<'a> {
             stops.iter().map(|(name, ..)| name.clone()).collect()
         };
         let forth = self.stops(false, page).await?;
-        let mut back = self.stops(true, page).await?;
-        back.reverse();
-        let (there, back) = (names(&forth), names(&back));
+        let (there, back) = (names(&forth), names(&self.stops(true, page).await?));
         ensure!(there == back, "Tab goes {there:?}, Shift-Tab {back:?} on {page:?}");
         // WCAG 2.4.3: no stop is above the one before, or left of it in the same row.
-        for ((before, _, [left, top, _, bottom]), (after, _, edges)) in
+        for ((before, _, [left, top, _, bottom], _), (after, _, edges, _)) in
             forth.iter().zip(forth.iter().skip(1))
         {
             let [_, next_top, next_right, next_bottom] = edges;
@@ -198,12 +197,11 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    /// The stops of one round, from the page's beginning or end: between two rounds no element has
-    /// the focus.
+    /// The stops of one round, from the page's first element that is one. Between two rounds the
+    /// focus may be nowhere.
     async fn stops(&self, backwards: bool, page: &Page) -> Result<Vec<Stop>> {
-        let mut stops = Vec::new();
-        let mut rounds = 0;
-        for _ in 0..2 * STOPS {
+        let mut stops: Vec<Stop> = Vec::new();
+        for _ in 0..STOPS {
             let keys = self.browser.driver.action_chain();
             let keys = if backwards {
                 keys.key_down(Key::Shift).send_keys(Key::Tab).key_up(Key::Shift)
@@ -212,18 +210,20 @@ impl<'a> Visitor<'a> {
             };
             keys.perform().await?;
             let stop = self.browser.driver.execute(STOP, vec![]).await?;
-            let stop: Option<Stop> = stop.convert()?;
-            match stop {
-                None if rounds == 1 => return Ok(stops),
-                None => rounds = 1,
-                Some(_) if rounds == 0 => {}
-                // WCAG 2.4.7: the focus is visible.
-                Some(stop) => {
-                    let (name, is_seen, _) = &stop;
-                    ensure!(is_seen, "one does not see that Tab has come to {name} on {page:?}");
-                    stops.push(stop);
+            let Some(stop): Option<Stop> = stop.convert()? else { continue };
+            if stops.first().is_some_and(|first| first.3 == stop.3) {
+                if backwards {
+                    stops.reverse();
                 }
+                let first = stops.iter().map(|stop| stop.3).min();
+                let first = stops.iter().position(|stop| Some(stop.3) == first);
+                stops.rotate_left(first.unwrap_or_default());
+                return Ok(stops);
             }
+            // WCAG 2.4.7: the focus is visible.
+            let (name, is_seen, ..) = &stop;
+            ensure!(is_seen, "one does not see that Tab has come to {name} on {page:?}");
+            stops.push(stop);
         }
         bail!("Tab does not come around on {page:?}")
     }
