@@ -161,7 +161,13 @@ impl Credential {
     /// Whether the next wrong entry voids it (`C2`).
     #[must_use]
     pub fn voids_on_next_failure(&self) -> bool {
-        self.password_hash.is_some() && self.failed_attempts + 1 >= self.kind.max_failed_attempts()
+        self.password_hash.is_some() && self.tries_left() <= 1
+    }
+
+    /// How many wrong entries from now on void it (`C2`).
+    #[must_use]
+    pub fn tries_left(&self) -> i32 {
+        self.kind.max_failed_attempts() - self.failed_attempts
     }
 }
 

@@ -9,7 +9,7 @@ use phonenumber::{Mode, country};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 /// Digits of a national number, the leading `0` included.
-const DIGITS: std::ops::RangeInclusive<usize> = 10..=11;
+pub const DIGITS: std::ops::RangeInclusive<usize> = 10..=11;
 /// The most digits of a national number.
 pub const MAX_DIGITS: usize = *DIGITS.end();
 /// Japan's country code.

@@ -42,8 +42,8 @@ pub enum PasswordVerdict<Session> {
     Wrong {
         /// The login number.
         number: PhoneNumber,
-        /// It was one wrong entry too many: the password is void and its session over.
-        session_over: bool,
+        /// How many more wrong entries void the password. At 0 it is void, and its session over.
+        tries_left: i32,
     },
     /// Wrong entries elsewhere have voided the current password of this number, so that nobody can
     /// give it (`C2`, `U3`). The session goes on.
@@ -61,7 +61,7 @@ impl<Session> PasswordVerdict<Session> {
         match self {
             Self::Changed(session, access) => PasswordVerdict::Changed(name(session), access),
             Self::Rejected(reasons) => PasswordVerdict::Rejected(reasons),
-            Self::Wrong { number, session_over } => PasswordVerdict::Wrong { number, session_over },
+            Self::Wrong { number, tries_left } => PasswordVerdict::Wrong { number, tries_left },
             Self::CredentialVoid(number) => PasswordVerdict::CredentialVoid(number),
             Self::WouldVoid => PasswordVerdict::WouldVoid,
             Self::SessionOver => PasswordVerdict::SessionOver,
@@ -90,21 +90,18 @@ pub fn decide(
             [entry(ChangeOutcome::Void)],
         );
     }
+    let wrong = PasswordVerdict::Wrong { number: login, tries_left: old.tries_left() };
     let hash = match &change.comparison {
         Verification::Match(hash) => hash.clone(),
         Verification::Mismatch if snapshot.has_counted(change.entry) => {
-            return Decision::refuse(
-                PasswordVerdict::Wrong { number: login, session_over: false },
-                [],
-            );
+            return Decision::refuse(wrong, []);
         }
         Verification::Mismatch if old.voids_on_next_failure() && !change.may_void => {
             return Decision::refuse(PasswordVerdict::WouldVoid, []);
         }
         Verification::Mismatch => return count_failure(change, old),
         Verification::Unverifiable(_) => {
-            let reply = PasswordVerdict::Wrong { number: login, session_over: false };
-            return Decision::refuse(reply, [entry(ChangeOutcome::Unverifiable)]);
+            return Decision::refuse(wrong, [entry(ChangeOutcome::Unverifiable)]);
         }
     };
     let access = access.with_new_password(old.kind, snapshot.now, change.idle);
@@ -128,7 +125,8 @@ fn count_failure(
     old: &Credential,
 ) -> Decision<PasswordVerdict<TokenDigest>> {
     let login = change.login;
-    let session_over = old.voids_on_next_failure();
+    let tries_left = (old.tries_left() - 1).max(0);
+    let session_over = tries_left == 0;
     let mut events = vec![AuditEvent::PasswordChanged(ChangeOutcome::Wrong)];
     if session_over {
         events.push(AuditEvent::Voided(VoidReason::WrongEntries));
@@ -142,7 +140,7 @@ fn count_failure(
             entries: change.entry.into_iter().collect(),
         },
         audit: events.into_iter().map(|event| AuditEntry::new(event, login)).collect(),
-        reply: PasswordVerdict::Wrong { number: login, session_over },
+        reply: PasswordVerdict::Wrong { number: login, tries_left },
     }
 }
 
@@ -214,10 +212,8 @@ mod tests {
         for (failures, other) in [(1, EntryKey([2; 16])), (rules::MAX_PASSWORD_FAILURES - 1, ENTRY)]
         {
             let decision = decide_wrong(failures, true, &[other, ENTRY]);
-            assert_eq!(
-                decision.reply,
-                PasswordVerdict::Wrong { number: login(), session_over: false }
-            );
+            let tries_left = rules::MAX_PASSWORD_FAILURES - failures;
+            assert_eq!(decision.reply, PasswordVerdict::Wrong { number: login(), tries_left });
             assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
             let decision = decide_wrong(failures, true, &[EntryKey([2; 16])]);
             assert!(matches!(decision.change, Change::CountFailures { .. }));

@@ -87,8 +87,8 @@ fn respond(
     match verdict {
         PasswordVerdict::Changed(token, access) => Ok(Json(LoggedIn::new(state, &token, *access))),
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
-        PasswordVerdict::Wrong { number, session_over } => {
-            let call = session_over.then(|| state.set_up_number());
+        PasswordVerdict::Wrong { number, tries_left } => {
+            let call = (tries_left == 0).then(|| state.set_up_number());
             Err(Problem::wrong_password(&[number], call))
         }
         PasswordVerdict::CredentialVoid(number) => {

@@ -11,7 +11,7 @@ use domain::rules;
 impl Problem {
     /// 403: a user under `admin_user` cannot change the unit (`U2`).
     pub(in crate::web) fn not_allowed() -> Self {
-        let detail = "認証単位は、管理者（契約番号）だけが変更できます。";
+        let detail = "認証単位は、管理者（ご契約電話番号）だけが変更できます。";
         Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, detail)
             .refused(refusal_log::RefusalReason::NotAllowed)
     }
@@ -63,8 +63,8 @@ impl Problem {
         let is_common = reasons.contains(&Rejection::TooCommon);
         let common = "多くの人が使っているパスワードは設定できません。";
         let detail = format!(
-            "新しいパスワードは、半角英数字{}～{}文字（数字のみは不可）で、\
-             現在のパスワードと異なるものを、2回とも同じに入力してください。{}",
+            "新しいパスワードは、{}桁～{}桁の半角英数字で、2回とも同じものを入力してください。\
+             数字のみのものと、現在のパスワードと同一のものは設定できません。{}",
             rules::PASSWORD_LENGTH.start(),
             rules::PASSWORD_LENGTH.end(),
             if is_common { common } else { "" },

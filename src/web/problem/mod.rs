@@ -13,7 +13,7 @@ use super::schema::RejectionSchema;
 use crate::auth::AuthError;
 use crate::db::DbError;
 use crate::hashing::HashError;
-use domain::phone_number::PhoneNumber;
+use domain::phone_number::{self, PhoneNumber};
 use domain::rules;
 
 /// Seconds until it is worth trying again.
@@ -140,7 +140,10 @@ impl Problem {
 
     /// 400: what was sent as a telephone number is none (`W13`); nothing was looked up or counted.
     pub(in crate::web) fn not_a_number() -> Self {
-        Self::malformed("電話番号は、市外局番からの10桁または11桁でなければなりません。")
+        let (min, max) = (phone_number::DIGITS.start(), phone_number::DIGITS.end());
+        Self::malformed(format!(
+            "電話番号は、市外局番からの{min}桁または{max}桁でなければなりません。"
+        ))
     }
 
     /// 400: the body is not declared as JSON.

@@ -219,8 +219,8 @@ impl RequestCost {
         verdict: &Result<PasswordVerdict<SessionToken>, AuthError>,
     ) -> Self {
         match verdict {
-            Ok(PasswordVerdict::Wrong { session_over, .. }) => {
-                Self::for_failures(1, usize::from(*session_over))
+            Ok(PasswordVerdict::Wrong { tries_left, .. }) => {
+                Self::for_failures(1, usize::from(*tries_left == 0))
             }
             Ok(
                 PasswordVerdict::Changed(..)

@@ -12,7 +12,7 @@ use super::markup::{Markup, ToMarkup as _};
 use super::text;
 use crate::config::{Config, Links, SiteIdentity};
 use domain::auth_unit::AuthUnit;
-use domain::phone_number::PhoneNumber;
+use domain::phone_number::{self, PhoneNumber};
 use domain::rules;
 
 /// The frames of all languages.
@@ -73,6 +73,8 @@ pub(super) struct OperatorText {
 /// The numbers of the rules, formatted for the texts.
 #[derive(Debug)]
 pub(super) struct RuleNumbers {
+    pub(super) number_min: usize,
+    pub(super) number_max: usize,
     pub(super) temporary_digits: usize,
     pub(super) temporary_hours: u64,
     pub(super) temporary_wrong: i32,
@@ -204,6 +206,8 @@ fn telephone_link(number: PhoneNumber) -> Markup {
 impl RuleNumbers {
     fn new() -> Self {
         Self {
+            number_min: *phone_number::DIGITS.start(),
+            number_max: *phone_number::DIGITS.end(),
             temporary_digits: rules::TEMPORARY_PASSWORD_DIGITS,
             temporary_hours: text::hours(rules::TEMPORARY_PASSWORD_LIFETIME),
             temporary_wrong: rules::MAX_TEMPORARY_PASSWORD_FAILURES,

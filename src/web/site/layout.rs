@@ -13,6 +13,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::frame::PageFrame;
 use super::language::{self, Language};
 use super::markup::Markup;
+use super::text::Recovery;
 use crate::web::AppState;
 
 /// What `layout.html` shows around a page. Extracted from a request, it has no login.
@@ -34,6 +35,8 @@ pub(super) struct SignedIn {
     pub(super) csrf_token: String,
     /// The seconds until the session ends, unless it is used again (`W5`).
     pub(super) left_s: u64,
+    /// How to set its temporary password again.
+    pub(super) recovery: Recovery,
 }
 
 impl fmt::Debug for SignedIn {

@@ -110,7 +110,9 @@ impl LoginPage {
         if self.number.is_empty() {
             self.errors.add("number", lang.enter_number());
         } else if PhoneNumber::from_typed(&self.number).is_err() {
-            self.errors.add("number", lang.enter_whole_number());
+            let rules = &self.layout.site.rules;
+            let message = lang.enter_whole_number(rules.number_min, rules.number_max);
+            self.errors.add("number", message);
         }
         self.errors.add("password", lang.enter_password());
         self.with_errors()

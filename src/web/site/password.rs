@@ -89,10 +89,8 @@ pub(super) async fn change(
         PasswordVerdict::Rejected(reasons) => {
             Ok(page().with_errors(rejected(lang, &reasons, empty)))
         }
-        PasswordVerdict::Wrong { session_over: true, .. } => {
-            Err(SessionEnd::WrongEntries(unit).into())
-        }
-        PasswordVerdict::Wrong { .. } => Ok(page().wrong()),
+        PasswordVerdict::Wrong { tries_left: 0, .. } => Err(SessionEnd::WrongEntries(unit).into()),
+        PasswordVerdict::Wrong { tries_left, .. } => Ok(page().wrong(tries_left)),
         PasswordVerdict::CredentialVoid(_) => Err(PageError::from(ErrorKind::VoidElsewhere(unit))),
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
         PasswordVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
@@ -179,11 +177,15 @@ impl PasswordPage {
     }
 
     /// The current password is wrong, and counted (`C2`).
-    fn wrong(self) -> Response {
+    fn wrong(self, tries_left: i32) -> Response {
         let (lang, rules) = (self.layout.lang, &self.layout.site.rules);
         let message = match self.forced {
-            Some(PasswordChange::Temporary) => lang.wrong_current_temporary(rules.temporary_wrong),
-            Some(PasswordChange::Expired) | None => lang.wrong_current(rules.password_wrong),
+            Some(PasswordChange::Temporary) => {
+                lang.wrong_current_temporary(rules.temporary_wrong, tries_left)
+            }
+            Some(PasswordChange::Expired) | None => {
+                lang.wrong_current(rules.password_wrong, tries_left)
+            }
         };
         let mut errors = FieldErrors::default();
         errors.add("current", message);

@@ -12,6 +12,7 @@ use super::csrf::{CsrfBound, CsrfToken};
 use super::error::{OrPage as _, PageError};
 use super::layout::{Layout, SignedIn};
 use super::session_end::SessionEnd;
+use super::text::Recovery;
 use crate::auth::{Audience, SessionState, SessionToken};
 use crate::web::AppState;
 use domain::access::Access;
@@ -156,6 +157,7 @@ impl RestrictedCookieSession {
             number: self.access.login.hyphenated(),
             csrf_token: self.csrf_token.expose(),
             left_s: u64::try_from(left.as_secs()).unwrap_or_default(),
+            recovery: Recovery::under(self.layout.lang, self.access.unit),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::markup::Markup;
 use super::session::{CookieSession, RestrictedCookieSession};
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
-use super::unit_outcome::OutcomeTable;
+use super::unit_outcome::OutcomeTables;
 use crate::auth::{Audience, ChangeUnit, Seals, SessionToken};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
@@ -70,7 +70,7 @@ struct FormPage {
     recovery: Recovery,
     /// The password of each login after the change, in words.
     afterwards: Option<Markup>,
-    outcome: OutcomeTable,
+    outcome: OutcomeTables,
     fields: Vec<PasswordField>,
     /// The numbers that block the change (`U3`).
     blocked: Vec<String>,
@@ -272,7 +272,7 @@ impl FormPage {
             in_force: text::unit(lang, in_force),
             recovery: Recovery::under(lang, in_force),
             afterwards: text::afterwards(lang, in_force, unit),
-            outcome: OutcomeTable::new(lang, &logins, &lost, login),
+            outcome: OutcomeTables::new(lang, &logins, &lost, login),
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),

@@ -10,7 +10,7 @@ use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::RestrictedCookieSession;
 use super::text::{self, Recovery};
-use super::unit_outcome::OutcomeTable;
+use super::unit_outcome::OutcomeTables;
 use domain::unit_outcome::{NewCredential, UnitChanged};
 
 /// `unit_changed.html`
@@ -19,7 +19,7 @@ use domain::unit_outcome::{NewCredential, UnitChanged};
 struct ChangedPage {
     layout: Layout,
     unit: Markup,
-    outcome: OutcomeTable,
+    outcome: OutcomeTables,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
     recovery: Recovery,
@@ -46,7 +46,7 @@ impl ChangedPage {
         Self {
             layout,
             unit: text::unit(lang, *unit),
-            outcome: OutcomeTable::new(lang, logins, lost, *initiator),
+            outcome: OutcomeTables::new(lang, logins, lost, *initiator),
             some_have_nothing: logins.iter().any(|login| login.with == NewCredential::Nothing),
             recovery: Recovery::under(lang, *unit),
         }

@@ -1,4 +1,4 @@
-//! The table of a unit change: which numbers log in afterwards with which password, and which
+//! The tables of a unit change: which numbers log in afterwards with which password, and which
 //! passwords are lost.
 
 use std::collections::HashSet;
@@ -12,7 +12,13 @@ use domain::unit_outcome::NewLogin;
 /// More rows than this are folded.
 const MAX_OPEN_ROWS: usize = 10;
 
-/// A row for each number that logs in afterwards, and for each that loses its password.
+pub(super) struct OutcomeTables {
+    /// The numbers that log in afterwards.
+    pub(super) logins: OutcomeTable,
+    /// The numbers that lose their password and do not log in.
+    pub(super) gone: OutcomeTable,
+}
+
 pub(super) struct OutcomeTable {
     pub(super) rows: Vec<OutcomeRow>,
 }
@@ -24,8 +30,8 @@ pub(super) struct OutcomeRow {
     pub(super) is_lost: bool,
 }
 
-impl OutcomeTable {
-    /// The table of a change by the login `initiator`.
+impl OutcomeTables {
+    /// The outcome of a change by the login `initiator`.
     pub(super) fn new(
         lang: Language,
         logins: &[NewLogin],
@@ -45,9 +51,20 @@ impl OutcomeTable {
             with: lang.logs_in_no_more(),
             is_lost: true,
         });
-        Self { rows: rows.chain(gone).collect() }
+        Self {
+            logins: OutcomeTable { rows: rows.collect() },
+            gone: OutcomeTable { rows: gone.collect() },
+        }
     }
 
+    /// The number that logs in, if it is the only one.
+    pub(super) fn only_login(&self) -> Option<&str> {
+        let [login] = self.logins.rows.as_slice() else { return None };
+        Some(&login.number)
+    }
+}
+
+impl OutcomeTable {
     pub(super) fn is_short(&self) -> bool {
         self.rows.len() <= MAX_OPEN_ROWS
     }

@@ -104,6 +104,34 @@ async fn w10_the_entry_page_leads_to_the_login_and_shows_the_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w12_every_footer_and_the_entry_page_say_which_key_to_press() {
+    let (database, _) = site::contracted("password").await;
+    let service = Service::start(&database, &[]).await;
+    let mut browser = Browser::new(&service.base);
+    let all = "回線単位は「1」、電話番号単位は「2」、管理者/ユーザ単位は「3」";
+    let own = "「1」（回線単位）を押します";
+    let warning = "異なる認証単位を選ぶと、ほかのパスワードは無効になります";
+    let footer = |page: &str| page.split_once("<footer").unwrap().1.to_owned();
+    for path in ["/", "/guide", "/login", "/logged-out", "/nothing"] {
+        let footer = footer(&browser.get(path).await.body);
+        assert!(footer.contains(all) && footer.contains(warning), "{path}: {footer}");
+    }
+    let entry = browser.get("/").await.body;
+    let (main, _) = entry.split_once("<footer").unwrap();
+    for part in
+        ["「1」", "「2」", "「3」", "同じ認証単位を選んでください", "現在と異なる認証単位を選ぶと"]
+    {
+        assert!(main.contains(part), "{part}: {main}");
+    }
+    browser.log_in(NUMBER, RIGHT).await;
+    for path in ["/", "/guide", "/unit", "/password", "/nothing"] {
+        let footer = footer(&browser.get(path).await.body);
+        assert!(footer.contains(own) && footer.contains(warning), "{path}: {footer}");
+        assert!(!footer.contains(all), "{path}: {footer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w10_a_file_says_where_to_report_a_vulnerability() {
     const PATH: &str = "/.well-known/security.txt";
     let database = support::database().await;

@@ -39,6 +39,7 @@ async fn w4_the_login_page_says_what_the_manual_says() {
         "autocomplete=\"username\"",
         "autocomplete=\"current-password\"",
         "※必須",
+        "半角で、前後に空白を入れずに",
         "回線単位",
         "電話番号単位",
         "管理者/ユーザ単位",

@@ -95,11 +95,22 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
         let numbers = numbers(&scene.owner).await;
         let mut browser = Browser::new(&scene.service.base);
         browser.log_in(&numbers[0], MAX_LENGTH_PASSWORD).await;
-        let page = browser.get("/unit/line").await.body;
-        assert_eq!(page.contains("class=\"compact\""), is_many, "{count}");
-        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), MAX_LENGTH_PASSWORD)).collect();
         let page = browser.get("/unit/line").await;
+        assert_eq!(page.body.contains("class=\"compact\""), is_many, "{count}");
+        // What holds for every field is said once.
+        let marks = page.body.matches("※必須").count();
+        assert_eq!(marks, if is_many { 0 } else { numbers.len() });
+        assert_eq!(page.body.contains("すべての入力欄が必須です。"), is_many);
+        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), MAX_LENGTH_PASSWORD)).collect();
         assert_eq!(leads_to(&send(&mut browser, &page, &typed).await), "/unit-changed");
+        // The number that logs in is not folded away.
+        let done = browser.get("/unit-changed").await;
+        for page in [&page, &done] {
+            assert!(is_open(page, "logins"), "{page:?}");
+            assert_eq!(is_open(page, "gone"), !is_many, "{page:?}");
+        }
+        let login = "電話番号<strong class=\"number\">06-1234-5600</strong>と";
+        assert!(done.body.contains(login), "{done:?}");
         browser.log_in(NUMBER, MAX_LENGTH_PASSWORD).await;
         let top = browser.get("/").await.body;
         assert_eq!(top.contains(&format!("<summary>{count}件の電話番号")), is_many);
@@ -131,6 +142,32 @@ async fn u4_the_api_takes_the_passwords_of_a_thousand_numbers() {
     let answer = change_unit(&scene.client, base, &token, "number", &[(NUMBER, &long)]).await;
     assert_eq!((answer.status, answer.code().as_str()), (413, "malformed"));
     assert!(answer.body.contains("131072"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u4_the_summary_of_many_errors_lists_ten_and_counts_the_others() {
+    for (count, listed, others) in [(10, 10, None), (12, 10, Some("<li>ほか2件</li>"))] {
+        let scene = many(count).await;
+        let numbers = numbers(&scene.owner).await;
+        let mut browser = Browser::new(&scene.service.base);
+        browser.log_in(&numbers[0], MAX_LENGTH_PASSWORD).await;
+        let page = browser.get("/unit/line").await;
+        let typed: Vec<_> = numbers.iter().map(|it| (it.as_str(), WRONG)).collect();
+        let refused = send(&mut browser, &page, &typed).await.body;
+        assert_eq!(refused.matches("aria-invalid=\"true\"").count(), numbers.len());
+        assert_eq!(refused.matches("<li><a href=\"#password-").count(), listed, "{refused}");
+        match others {
+            Some(others) => assert!(refused.contains(others), "{refused}"),
+            None => assert!(!refused.contains("<li>ほか"), "{refused}"),
+        }
+    }
+}
+
+/// Whether a table of the outcome is shown without a click.
+fn is_open(page: &Answer, table: &str) -> bool {
+    let (before, _) = page.body.split_once(&format!("<table id=\"{table}\">")).expect(&page.body);
+    let (_, details) = before.rsplit_once("<details class=\"outcome\"").unwrap();
+    details.starts_with(" open>")
 }
 
 /// A contract of `count` additional numbers under `number`, each with the password

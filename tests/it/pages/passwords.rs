@@ -133,6 +133,8 @@ async fn c5_a_wrong_current_password_counts_and_the_last_one_voids_it() {
             let notice = "＊現在のパスワードが正しくありません。";
             assert!(answer.body.contains(notice), "{answer:?}");
             assert!(answer.body.contains(&format!("{limit}回連続で")), "{answer:?}");
+            let left = format!("（あと{}回）", limit - counted);
+            assert!(answer.body.contains(&left), "{left}: {answer:?}");
             assert_eq!(site::count(&owner, NUMBER).await, (counted, false));
         }
         let answer = change(&mut browser, WRONG, NEW, NEW).await;

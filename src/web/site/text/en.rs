@@ -11,7 +11,8 @@ table! {
     skip = "Skip to main content";
     logged_in = "Logged in as";
     idle_limit(limit) = "You are logged out automatically after {limit} without activity.";
-    where_to_set_up(number) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line (<a href="/guide#set-up">which keys to press</a>)."#;
+    where_to_set_up(number, line, number_unit, admin_user) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line. When you hear the guidance, press the key of your current authentication unit: {line} for the line unit, {number_unit} for the number unit, {admin_user} for the admin/user unit. If you call from the contract number and choose another unit, the other passwords become invalid. <a href="/guide#set-up">The steps in full</a>"#;
+    where_to_set_up_again(number, key, unit) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line. When you hear the guidance, press {key} ({unit}). If you call from the contract number and choose another unit, the other passwords become invalid. <a href="/guide#set-up">The steps in full</a>"#;
     questions(number) = "Questions: {number}";
     questions_with_hours(number, hours) = "Questions: {number} (hours: {hours})";
     about_this_site = "About this site";
@@ -71,6 +72,8 @@ table! {
     back_without_change = "Go back without changing";
     check_your_entries = "Please check what you have entered";
     password_of(number) = r#"Password for <span class="number">{number}</span>"#;
+    password_of_row(number) = r#"<span class="unseen">Password for </span><span class="number">{number}</span>"#;
+    all_required = "All fields are required.";
 
     // The entry page
     about_site = "Log in with your phone number and password to change your password and authentication unit.";
@@ -92,9 +95,9 @@ table! {
     login_refused = "You could not be logged in";
     login_refused_advice = r##"The phone number and password could not be confirmed. If this happens again, please see <a href="#lost">If you cannot log in</a>."##;
     about_number = r##"Example: 06-0000-0000 (hyphens are optional). To find out which phone number to use, see <a href="#which-number">Phone number to enter</a>."##;
-    about_password = "Please use half-width characters. Upper and lower case letters are different. The first time you log in, enter the temporary password that you set by telephone.";
+    about_password = "Please use half-width characters, without spaces before or after. Upper and lower case letters are different. The first time you log in, and after you have set a temporary password again, enter the temporary password that you set by telephone.";
     enter_number = "Please enter your phone number.";
-    enter_whole_number = "Please enter the phone number with its area code, 10 or 11 digits in all.";
+    enter_whole_number(min, max) = "Please enter the phone number with its area code, {min} or {max} digits in all.";
     enter_password = "Please enter your password.";
     check_number = "Please check the phone number.";
     check_password = "Please enter your password again.";
@@ -103,7 +106,8 @@ table! {
     contract_number = "The contract number";
     contract_number_too = "Please enter the contract number also if an additional number has this service.";
     number_to_configure = "The phone number whose settings you want to change";
-    administrator_and_user = "Administrator: the contract number. User: the phone number whose settings you want to change";
+    administrators_number = "Administrator: the contract number";
+    users_number = "User: the phone number whose settings you want to change";
     administrator_and_user_may = "The administrator can change the settings of all phone numbers, a user those of that phone number.";
     where_the_contract_number_is = r#"The contract number is printed on documents such as <span lang="ja">「ひかり電話サービスお申込み内容のご案内」</span> (the confirmation of your application)."#;
     cannot_log_in = "If you cannot log in";
@@ -111,7 +115,7 @@ table! {
     no_login_wrong = "The phone number or the password is wrong. This includes spaces before or after it, full-width characters, and upper case instead of lower case letters.";
     no_login_unit = "You have entered a phone number that does not log in under your authentication unit.";
     no_login_expired(hours) = "{hours} hours or more have passed since the temporary password was set.";
-    no_login_void(temporary, password) = "A wrong temporary password was entered {temporary} times in a row, or a wrong password {password} times in a row, so that it has become invalid.";
+    no_login_void(temporary, password) = "A wrong temporary password was entered {temporary} times in a row, or a wrong password {password} times in a row, and it has become invalid.";
     set_temporary = "Set a temporary password";
     set_temporary_when(number) = "If this is your first time, if your password or temporary password has become invalid, or if you have forgotten it, call the set-up number {number} (charges apply) from your contracted line and set a temporary password. The guidance is in Japanese.";
     press_the_unit = "When you hear the guidance, press the key of the authentication unit.";
@@ -131,10 +135,10 @@ table! {
     expired_after(days) = "{days} days have passed since you last changed it. Once you have set a new password, you can go on to the other settings.";
     valid_for(days) = "The new password is valid for {days} days from the day of the change.";
     current = "Current password";
-    about_current_temporary = "Please enter the temporary password that you set by telephone, in half-width digits.";
-    about_current = "Please enter the password that you logged in with, in half-width characters. Upper and lower case letters are different.";
+    about_current_temporary = "Please enter the temporary password that you set by telephone, in half-width digits, without spaces before or after.";
+    about_current = "Please enter the password that you logged in with, in half-width characters, without spaces before or after. Upper and lower case letters are different.";
     new_password = "New password";
-    about_new(min, max) = "Please enter {min} to {max} half-width letters and digits. A password of digits alone is not possible. Upper and lower case letters are different.";
+    about_new(min, max) = "Please enter {min} to {max} half-width letters and digits, without spaces. A password of digits alone is not possible. Upper and lower case letters are different.";
     new_again = "New password (again)";
     about_new_again = "To confirm it, please enter the same password again.";
     hard_to_guess = "To prevent unauthorised access, please choose a password that is hard for others to guess, and change it regularly.";
@@ -144,8 +148,8 @@ table! {
     enter_current = "Please enter your current password.";
     enter_new = "Please enter a new password.";
     enter_new_again = "To confirm it, please enter the new password again.";
-    wrong_current_temporary(count) = "The current password is wrong. Please enter it again. A temporary password becomes invalid when it is entered wrongly {count} times in a row.";
-    wrong_current(count) = "The current password is wrong. Please enter it again. A password becomes invalid when it is entered wrongly {count} times in a row.";
+    wrong_current_temporary(count, left) = "The current password is wrong. Please enter it again. A temporary password becomes invalid when it is entered wrongly {count} times in a row ({left} left).";
+    wrong_current(count, left) = "The current password is wrong. Please enter it again. A password becomes invalid when it is entered wrongly {count} times in a row ({left} left).";
     too_short(min) = "The new password must have at least {min} characters.";
     too_long(max) = "The new password must have at most {max} characters.";
     not_alphanumeric = "Please use only half-width letters and digits in the new password.";
@@ -194,7 +198,7 @@ table! {
     change_unit_to(unit) = "Change authentication unit: {unit}";
     unit_blocked = "The authentication unit cannot be changed at present";
     blocked_why = "The passwords of the following phone numbers have become invalid, because they were entered wrongly several times in a row, or have not been set yet. Nothing has been changed.";
-    blocked_advice(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for this phone number. Then log in with that temporary password and change it to a password.";
+    blocked_advice(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for each of the phone numbers above. Then log in with that temporary password and change it to a password.";
     unit_refused = "The authentication unit could not be changed";
     unit_refused_some = "Nothing has been changed. You need not enter again the passwords of the phone numbers marked “Confirmed”.";
     unit_refused_all = "Nothing has been changed. Please enter the passwords of all phone numbers again.";
@@ -202,12 +206,12 @@ table! {
     new_logins = "Logging in after the change";
     new_logins_each = "Logging in after the change, for each phone number";
     will_be_void = "Its current password or temporary password becomes invalid";
-    after_number_to_line = "After the change you log in with the contract number and the password that you used for this login. The passwords of the other phone numbers become invalid.";
+    after_number_to_line = "After the change you log in with the contract number and the password that you used for this login. All other passwords become invalid, also that of the contract number.";
     after_from_line = "After the change each phone number logs in with the password that you used for this login.";
     after_number_to_admin_user = "After the change each phone number logs in with the password that it has now. If the contract number has none, it gets the password that you used for this login.";
     after_admin_user_to_line = "After the change you log in with the contract number and the password that it has now. The passwords of the other phone numbers become invalid.";
     after_admin_user_to_number = "After the change each phone number logs in with the password that it has now.";
-    enter_each_password = "Please enter the password of each phone number in half-width characters. Upper and lower case letters are different.";
+    enter_each_password = "Please enter the password of each phone number in half-width characters, without spaces before or after. Upper and lower case letters are different.";
     proven = "Confirmed";
     takes_a_while = "If there are many phone numbers, checking all passwords can take some minutes. Please keep this page open until you see the result.";
     checking = "The passwords are being checked. Please wait.";
@@ -221,8 +225,10 @@ table! {
     password_copied(number) = "The password of this login ({number})";
     temporary_needed = "A temporary password must be set";
     logs_in_no_more = "Does not log in";
+    log_in_no_more(count) = "Phone numbers that do not log in ({count})";
     unit_changed = "The authentication unit has been changed";
-    unit_changed_to(unit) = "The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with the following phone numbers and passwords.";
+    unit_changed_to(unit, logins) = "The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with the phone numbers and passwords under “{logins}”.";
+    unit_changed_to_one(unit, logins, number) = r#"The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with <strong class="number">{number}</strong> and the password under “{logins}”."#;
     logins_from_now = "Logging in from now on";
     now_void = "Its previous password or temporary password is now invalid";
     set_the_needed(needed, number, key, unit, digits) = "For the phone numbers marked “{needed}”: call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password of {digits} digits before you log in.";

@@ -11,7 +11,8 @@ reference! {
     skip = "本文へ移動";
     logged_in = "ログイン中";
     idle_limit(limit) = "{limit}間操作がない場合は、自動的にログアウトします。";
-    where_to_set_up(number) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください（<a href="/guide#set-up">押す番号と手順</a>）。"#;
+    where_to_set_up(number, line, number_unit, admin_user) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください。ガイダンスが流れたら、現在の認証単位の番号（回線単位は「{line}」、電話番号単位は「{number_unit}」、管理者/ユーザ単位は「{admin_user}」）を押します。ご契約電話番号から異なる認証単位を選ぶと、ほかのパスワードは無効になります。<a href="/guide#set-up">設定の手順</a>"#;
+    where_to_set_up_again(number, key, unit) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください。ガイダンスが流れたら、「{key}」（{unit}）を押します。ご契約電話番号から異なる認証単位を選ぶと、ほかのパスワードは無効になります。<a href="/guide#set-up">設定の手順</a>"#;
     questions(number) = "お問い合わせ：{number}";
     questions_with_hours(number, hours) = "お問い合わせ：{number}（受付時間：{hours}）";
     about_this_site = "ご案内";
@@ -66,6 +67,8 @@ reference! {
     back_without_change = "変更しないで戻る";
     check_your_entries = "入力内容をご確認ください";
     password_of(number) = r#"<span class="number">{number}</span>のパスワード"#;
+    password_of_row(number) = r#"<span class="number">{number}</span><span class="unseen">のパスワード</span>"#;
+    all_required = "すべての入力欄が必須です。";
 
     // The entry page
     about_site = "電話番号とパスワードでログインして、パスワードと認証単位を変更するサイトです。";
@@ -87,9 +90,9 @@ reference! {
     login_refused = "ログインできませんでした";
     login_refused_advice = r##"電話番号とパスワードを確認できませんでした。もう一度入力しても同じ場合は、<a href="#lost">ログインできない場合</a>をご覧ください。"##;
     about_number = r##"例：06-0000-0000（ハイフンはなくてもかまいません）。どの電話番号かは、<a href="#which-number">入力する電話番号</a>をご覧ください。"##;
-    about_password = "半角で入力してください。英字の大文字と小文字は区別されます。はじめてログインするときは、電話で設定した仮パスワードを入力してください。";
+    about_password = "半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。はじめてログインするときと、仮パスワードを設定し直した直後は、電話で設定した仮パスワードを入力してください。";
     enter_number = "電話番号を入力してください。";
-    enter_whole_number = "電話番号は、市外局番から10桁または11桁で入力してください。";
+    enter_whole_number(min, max) = "電話番号は、市外局番から{min}桁または{max}桁で入力してください。";
     enter_password = "パスワードを入力してください。";
     check_number = "電話番号をご確認ください。";
     check_password = "パスワードを入力し直してください。";
@@ -98,7 +101,8 @@ reference! {
     contract_number = "ご契約電話番号";
     contract_number_too = "追加番号で本サービスをご契約の場合も、ご契約電話番号を入力してください。";
     number_to_configure = "設定を変更する電話番号";
-    administrator_and_user = "管理者は、ご契約電話番号。ユーザは、設定を変更する電話番号";
+    administrators_number = "管理者：ご契約電話番号";
+    users_number = "ユーザ：設定を変更する電話番号";
     administrator_and_user_may = "管理者はすべての電話番号の設定を、ユーザはその電話番号の設定を変更できます。";
     where_the_contract_number_is = "ご契約電話番号は、「ひかり電話サービスお申込み内容のご案内」などの書面に記載の番号です。";
     cannot_log_in = "ログインできない場合";
@@ -106,7 +110,7 @@ reference! {
     no_login_wrong = "電話番号またはパスワードに誤りがある場合（前後の空白、全角での入力、大文字と小文字の違いを含みます）";
     no_login_unit = "認証単位と異なる電話番号を入力した場合";
     no_login_expired(hours) = "仮パスワードを設定してから{hours}時間以上経過した場合";
-    no_login_void(temporary, password) = "仮パスワードを{temporary}回、またはパスワードを{password}回連続で間違えたため、無効になった場合";
+    no_login_void(temporary, password) = "仮パスワードを{temporary}回連続で、またはパスワードを{password}回連続で間違えて、無効になった場合";
     set_temporary = "仮パスワードを設定する";
     set_temporary_when(number) = "はじめて接続する場合、パスワードまたは仮パスワードが無効になった場合、お忘れの場合は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけて、仮パスワードを設定してください。";
     press_the_unit = "ガイダンスが流れたら、認証単位を選んで押します。";
@@ -126,10 +130,10 @@ reference! {
     expired_after(days) = "最後に変更してから{days}日が経過しました。新しいパスワードを設定すると、ほかの設定に進めます。";
     valid_for(days) = "新しいパスワードの有効期限は、変更した日から{days}日間です。";
     current = "現在のパスワード";
-    about_current_temporary = "電話で設定した仮パスワードを、半角で入力してください。";
-    about_current = "ログインしたときのパスワードを、半角で入力してください。英字の大文字と小文字は区別されます。";
+    about_current_temporary = "電話で設定した仮パスワードを、半角で、前後に空白を入れずに入力してください。";
+    about_current = "ログインしたときのパスワードを、半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。";
     new_password = "新しいパスワード";
-    about_new(min, max) = "半角英数字{min}桁～{max}桁で入力してください。数字のみの設定はできません。英字の大文字と小文字は区別されます。";
+    about_new(min, max) = "半角英数字{min}桁～{max}桁で、空白を入れずに入力してください。数字のみの設定はできません。英字の大文字と小文字は区別されます。";
     new_again = "新しいパスワード（確認）";
     about_new_again = "確認のため、もう一度同じパスワードを入力してください。";
     hard_to_guess = "不正アクセスを防止するため、他人が推測しにくいパスワードを設定し、定期的に変更してください。";
@@ -139,8 +143,8 @@ reference! {
     enter_current = "現在のパスワードを入力してください。";
     enter_new = "新しいパスワードを入力してください。";
     enter_new_again = "確認のため、新しいパスワードをもう一度入力してください。";
-    wrong_current_temporary(count) = "現在のパスワードが正しくありません。もう一度入力してください。仮パスワードは、{count}回連続で間違えると無効になります。";
-    wrong_current(count) = "現在のパスワードが正しくありません。もう一度入力してください。パスワードは、{count}回連続で間違えると無効になります。";
+    wrong_current_temporary(count, left) = "現在のパスワードが正しくありません。もう一度入力してください。仮パスワードは、{count}回連続で間違えると無効になります（あと{left}回）。";
+    wrong_current(count, left) = "現在のパスワードが正しくありません。もう一度入力してください。パスワードは、{count}回連続で間違えると無効になります（あと{left}回）。";
     too_short(min) = "新しいパスワードは、{min}桁以上で入力してください。";
     too_long(max) = "新しいパスワードは、{max}桁以内で入力してください。";
     not_alphanumeric = "新しいパスワードには、半角英数字だけを使用してください。";
@@ -185,7 +189,7 @@ reference! {
     change_unit_to(unit) = "認証単位を{unit}に変更";
     unit_blocked = "現在、認証単位を変更できません";
     blocked_why = "次の電話番号のパスワードは、連続で間違えたため無効になっているか、まだ設定されていません。何も変更されていません。";
-    blocked_advice(number, key, unit) = "契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、この電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
+    blocked_advice(number, key, unit) = "契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、上記の電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
     unit_refused = "認証単位を変更できませんでした";
     unit_refused_some = "何も変更されていません。「確認済み」とある電話番号のパスワードは、入力し直す必要はありません。";
     unit_refused_all = "何も変更されていません。すべての電話番号のパスワードを、もう一度入力してください。";
@@ -193,12 +197,12 @@ reference! {
     new_logins = "変更後のログイン";
     new_logins_each = "変更後のログイン（電話番号ごと）";
     will_be_void = "現在のパスワードまたは仮パスワードは無効になります";
-    after_number_to_line = "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。ほかの電話番号のパスワードは無効になります。";
+    after_number_to_line = "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。これまでのほかのパスワードは、ご契約電話番号のものも含めて無効になります。";
     after_from_line = "変更後は、それぞれの電話番号と、今回ログインしたときのパスワードでログインします。";
     after_number_to_admin_user = "変更後は、それぞれの電話番号と、その電話番号のこれまでのパスワードでログインします。ご契約電話番号にパスワードがない場合は、今回ログインしたときのパスワードになります。";
     after_admin_user_to_line = "変更後は、ご契約電話番号と、これまでのパスワードでログインします。ほかの電話番号のパスワードは無効になります。";
     after_admin_user_to_number = "変更後は、それぞれの電話番号と、その電話番号のこれまでのパスワードでログインします。";
-    enter_each_password = "それぞれの電話番号のパスワードを、半角で入力してください。英字の大文字と小文字は区別されます。";
+    enter_each_password = "それぞれの電話番号のパスワードを、半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。";
     proven = "確認済み";
     takes_a_while = "電話番号が多い場合は、すべてのパスワードの確認に数分かかることがあります。結果が表示されるまで、画面を閉じないでお待ちください。";
     checking = "パスワードを確認しています。そのままお待ちください。";
@@ -212,8 +216,10 @@ reference! {
     password_copied(number) = "今回のログイン（{number}）と同じパスワード";
     temporary_needed = "仮パスワードの設定が必要です";
     logs_in_no_more = "ログインには使用しません";
+    log_in_no_more(count) = "ログインに使用しない電話番号（{count}件）";
     unit_changed = "認証単位を変更しました";
-    unit_changed_to(unit) = "認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、次の電話番号とパスワードでログインしてください。";
+    unit_changed_to(unit, logins) = "認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、「{logins}」の電話番号とパスワードでログインしてください。";
+    unit_changed_to_one(unit, logins, number) = r#"認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、電話番号<strong class="number">{number}</strong>と、「{logins}」にあるパスワードでログインしてください。"#;
     logins_from_now = "今後のログイン";
     now_void = "これまでのパスワードまたは仮パスワードは無効になりました";
     set_the_needed(needed, number, key, unit, digits) = "「{needed}」とある電話番号は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、{digits}桁の数字の仮パスワードを設定してから、ログインしてください。";
@@ -257,7 +263,7 @@ reference! {
     outcome_unknown = "変更されたかどうか、ご確認ください";
     outcome_unknown_why = "変更の途中で、応答が途切れました。変更は、完了している場合があります。";
     outcome_unknown_advice(wait) = "<strong>{wait}</strong>ほどお待ちいただいてからログインして、変更されたかどうかをご確認ください。";
-    void_elsewhere_why = "ほかの画面で連続で間違えたため、ログインに使用したパスワードまたは仮パスワードが無効になっています。何も変更されていません。この画面のログインは続いていますが、パスワードは変更できません。";
+    void_elsewhere_why = "ほかの画面でパスワードを連続して間違えたため、ログインに使用したパスワードまたは仮パスワードが無効になっています。何も変更されていません。この画面のログインは続いていますが、パスワードは変更できません。";
     changed_elsewhere = "契約の内容が変更されています";
     changed_elsewhere_why = "画面を開いた後に、ほかの画面や電話で契約の内容（認証単位やパスワード）が変更されたため、認証単位変更を受け付けることができませんでした。何も変更されていません。パスワードの間違いにも数えていません。";
     changed_elsewhere_advice = "設定サイトトップで現在の内容をご確認のうえ、もう一度操作してください。";
