@@ -5,6 +5,7 @@
 // - A form of many numbers shows its progress (U4).
 // - What is worth keeping can be printed.
 // - A password's field gets a button that shows what is typed, and a hint at caps lock.
+// - A password manager keeps one entry a telephone number, however it was typed.
 "use strict";
 
 (() => {
@@ -20,11 +21,12 @@
     ignoreSecondClick(form);
   }
   for (const field of document.querySelectorAll('input[type="password"]')) {
-    // A form of many fields has no room for them.
-    if (!field.form.classList.contains("compact")) {
-      addRevealButton(field);
-    }
+    addRevealButton(field);
     addCapsLockHint(field);
+  }
+  const number = document.querySelector('input[type="tel"]');
+  if (number) {
+    sendDigits(number);
   }
 
   const print = document.getElementById("print");
@@ -159,6 +161,16 @@
     }
     field.addEventListener("blur", () => show(false));
     field.after(hint);
+  }
+
+  // The other forms name the login by its digits.
+  function sendDigits(field) {
+    field.form.addEventListener("submit", () => {
+      const digits = field.value.normalize("NFKC").replace(/[\p{Pd}\s()]/gu, "");
+      if (/^0[0-9]+$/.test(digits)) {
+        field.value = digits;
+      }
+    });
   }
 
   function fromTemplate(id) {

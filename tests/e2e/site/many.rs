@@ -25,13 +25,35 @@ const CHANGES: [(&str, &str); 6] = [
 ];
 /// A thousand hashes of [`Cost::LIVE`] are the business of a benchmark.
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+/// In how many columns the top page has the numbers, once they are unfolded.
+const COLUMNS: &str = "(document.querySelector('details').open = true,
+    new Set([...document.querySelectorAll('#numbers li')]
+        .map(number => number.getBoundingClientRect().left)).size)";
+/// Whether every password has its button.
+const HAVE_BUTTONS: &str = "[...document.querySelectorAll('input[type=password]')].every(
+    field => document.querySelector(`[aria-controls=${field.id}]`).checkVisibility())";
+/// Whether every password follows the hidden name under which a password manager keeps it.
+const HAVE_NAMES: &str = "[...document.querySelectorAll('input[type=password]')].every(field => {
+    const name = field.previousElementSibling, section = `section-${field.id}`;
+    return field.id === `password-${name.value}` && !name.checkVisibility() &&
+        name.getAttribute('autocomplete') === `${section} username` &&
+        field.getAttribute('autocomplete') === `${section} current-password`;
+})";
+/// Whether the button prints. The printer's dialog is left out.
+const PRINTS: &str = "(window.print = () => { document.title = 'printed'; },
+    document.getElementById('print').click(), document.title === 'printed')";
+/// Whether the folded table is visible.
+const IS_UNFOLDED: &str = "document.querySelector('#gone td').checkVisibility()";
+/// Whether something is visible that is of no use on paper.
+const HAS_CONTROLS: &str = "[...document.querySelectorAll('footer, .buttons, .language')]
+    .some(node => node.checkVisibility())";
 const FORM: &str = "document.getElementById('unit-form')";
 /// The heights that a page may have, in pixels: the top page on a desktop, and the form on a
 /// telephone with ten rows of its table, and for each of a few fields or of many.
 const MAX_TOP: u64 = 2_000;
 const MAX_FORM: u64 = 3_500;
 const MAX_FIELD: u64 = 350;
-const MAX_COMPACT_FIELD: u64 = 60;
+const MAX_COMPACT_FIELD: u64 = 90;
 /// A form of more fields is compact.
 const MAX_WIDE_FIELDS: u64 = 10;
 /// The largest request of a unit change.
@@ -80,6 +102,8 @@ fn u4_the_form_of_many_numbers_is_in_both_languages() -> Result<()> {
             visit.check_layout(&format!("top-many-{language}"))?;
             visit.go("/unit/line")?;
             visit.check_layout(&format!("unit-many-{language}"))?;
+            ensure!(visit.value(HAVE_BUTTONS)? == true, "what is typed cannot be shown");
+            ensure!(visit.value(HAVE_NAMES)? == true, "a password manager mixes up the numbers");
             contract.send(&one_wrong(&visit.new_password()))?;
             visit.check_layout(&format!("unit-many-refused-{language}"))?;
         }
@@ -88,6 +112,29 @@ fn u4_the_form_of_many_numbers_is_in_both_languages() -> Result<()> {
             visit.go(&format!("/unit-changed?lang={language}"))?;
             visit.check_layout(&format!("unit-many-changed-{language}"))?;
         }
+        visit.go("/?lang=ja")?;
+        contract.log_in("line")?;
+        let columns = visit.value(COLUMNS)?;
+        ensure!(columns.as_u64() > Some(1), "the numbers are in {columns} columns");
+        visit.check_layout("top-many-unfolded")
+    })
+}
+
+#[test]
+fn u4_the_outcome_of_a_change_is_printed_whole() -> Result<()> {
+    in_manner(Manner::Unexamined, |visit| {
+        let contract = LargeContract::load(visit, 12, CHEAP)?;
+        contract.log_in("number")?;
+        visit.go("/unit/line")?;
+        contract.send("")?.expect_heading("認証単位を変更しました")?;
+        let [unfolded, controls] = [IS_UNFOLDED, HAS_CONTROLS].map(|what| visit.value(what));
+        ensure!(unfolded? == false && controls? == true, "on the screen it is as on paper");
+        ensure!(visit.value(PRINTS)? == true, "the button does not print");
+        let browser = visit.who.browser;
+        visit.wait(browser.emulate("print", "prefers-color-scheme", "light"))?;
+        let [unfolded, controls] = [IS_UNFOLDED, HAS_CONTROLS].map(|what| visit.value(what));
+        visit.wait(browser.emulate("", "prefers-color-scheme", "light"))?;
+        ensure!(unfolded? == true && controls? == false, "on paper it is as on the screen");
         Ok(())
     })
 }
@@ -170,7 +217,7 @@ impl<'a> LargeContract<'a> {
             seconds.join(", ")
         );
         // Each number logs in afterwards, or has lost its password.
-        let rows = self.number("document.querySelectorAll('#logins tbody tr').length")?;
+        let rows = self.number("document.querySelectorAll('.outcome tbody tr').length")?;
         ensure!(rows == u64::try_from(size)?, "the outcome has {rows} rows");
         Ok(())
     }

@@ -67,6 +67,29 @@ fn w2_a_refused_login_shows_the_rules_and_what_to_do() -> Result<()> {
     })
 }
 
+/// Password managers keep a password under the number of the login form. The other forms name the
+/// number by its digits.
+#[test]
+fn w13_with_script_the_number_is_sent_in_bare_digits() -> Result<()> {
+    in_manner(Manner::Unexamined, |visit| {
+        let contract = &visit.family().contract;
+        let wide: String = contract
+            .chars()
+            .map(|digit| char::from_u32(u32::from(digit) + 0xfee0).unwrap())
+            .collect();
+        for (typed, sent) in [
+            (hyphenated(contract), contract.as_str()),
+            (wide, contract),
+            ("Pw-1".to_owned(), "Pw-1"),
+        ] {
+            visit.log_in(&typed, &visit.new_password())?;
+            let value = visit.value("document.getElementById('number').value")?;
+            ensure!(value == sent, "{typed}: {value}");
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn w5_after_logging_out_the_back_button_shows_nothing() -> Result<()> {
     in_every_manner(|visit| {

@@ -93,6 +93,18 @@ impl Chromium {
         self.leave(async || Ok(self.driver.back().await?)).await
     }
 
+    /// Loads the page again; a form that was sent is sent again.
+    pub async fn reload(&self) -> Result<()> {
+        self.leave(async || Ok(self.driver.refresh().await?)).await
+    }
+
+    /// Clicks the button with exactly these words twice, and waits for another page.
+    pub async fn double_click(&self, words: &str) -> Result<()> {
+        let button = self.control(words).await?;
+        let clicks = self.driver.action_chain().double_click_element(&button);
+        self.leave(async || Ok(clicks.perform().await?)).await
+    }
+
     /// The current page.
     pub async fn page(&self) -> Result<Page> {
         let url = self.driver.current_url().await?;

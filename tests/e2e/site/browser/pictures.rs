@@ -1,5 +1,6 @@
-//! Pages on a telephone, on a desktop, and enlarged to 400 %: nothing overflows or is cut off, and
-//! screenshots for the documentation are taken on demand.
+//! Pages on a telephone, on a desktop, and enlarged to 400 %: nothing overflows or is cut off,
+//! passwords have room, and buttons are even. Screenshots for the documentation are taken on
+//! demand.
 
 use std::env;
 use std::fs;
@@ -32,9 +33,33 @@ const CUT_OFF: &str = "const cut = [...document.body.querySelectorAll('*')].filt
 const wide = document.documentElement.scrollWidth > innerWidth ? ['the page'] : [];
 return [...wide, ...cut.map(node => node.outerHTML.slice(0, 100))]";
 
+/// The fields that do not show a password of the largest length in wide letters.
+const NARROW: &str =
+    "return [...document.querySelectorAll('input[type=password]')].filter(field => {
+    const style = getComputedStyle(field), pen = document.createElement('canvas').getContext('2d');
+    pen.font = style.font;
+    const [left, right, spacing] =
+        [style.paddingLeft, style.paddingRight, style.letterSpacing].map(parseFloat);
+    const words = 'WWWWmmmm0000';
+    return field.clientWidth - left - right <
+        pen.measureText(words).width + words.length * spacing;
+}).map(field => `${field.clientWidth} px: ${field.outerHTML.slice(0, 100)}`)";
+/// The buttons whose words are not on one line with those of the first button beside them.
+const UNEVEN: &str = "const words = button => {
+    const range = document.createRange();
+    range.selectNodeContents(button);
+    return range.getBoundingClientRect().top;
+};
+return [...document.querySelectorAll('.buttons')].flatMap(row => {
+    const [first, ...others] = [...row.children].filter(button => button.checkVisibility());
+    const top = button => button.getBoundingClientRect().top;
+    const beside = others.filter(button => top(button) === top(first));
+    return beside.filter(button => Math.abs(words(button) - words(first)) > 0.5);
+}).map(button => button.outerHTML.slice(0, 100))";
+
 impl Visitor<'_> {
-    /// Expects that no part of the page overflows or is cut off at any width; takes screenshots
-    /// under this name on demand.
+    /// Expects that the page has no fault of layout at any width; takes screenshots under this name
+    /// on demand.
     pub async fn check_layout(&self, name: &str) -> Result<()> {
         // With the keyboard there would be an outline.
         let folder = env::var_os(FOLDER).filter(|_| self.manner != Manner::Keyboard);
@@ -67,10 +92,12 @@ impl Visitor<'_> {
     }
 
     async fn expect_fits(&self, name: &str) -> Result<()> {
-        let cut_off = self.browser.driver.execute(CUT_OFF, vec![]).await?;
-        let cut_off: Vec<String> = cut_off.convert()?;
         let width = self.browser.driver.execute("return innerWidth", vec![]).await?;
-        ensure!(cut_off.is_empty(), "{name} at {} px: {cut_off:#?}", width.json());
+        for (what, script) in [("cut off", CUT_OFF), ("narrow", NARROW), ("uneven", UNEVEN)] {
+            let found = self.browser.driver.execute(script, vec![]).await?;
+            let found: Vec<String> = found.convert()?;
+            ensure!(found.is_empty(), "{what} on {name} at {} px: {found:#?}", width.json());
+        }
         Ok(())
     }
 }

@@ -42,9 +42,9 @@ impl Chromium {
         for width in WIDTHS {
             self.resize_to_width(width).await?;
             self.run_axe(page, json!({ "type": "tag", "values": TAGS })).await?;
-            self.prefer_colors("dark").await?;
+            self.emulate("", "prefers-color-scheme", "dark").await?;
             self.run_axe(page, json!({ "type": "rule", "values": COLOR_RULES })).await?;
-            self.prefer_colors("light").await?;
+            self.emulate("", "prefers-color-scheme", "light").await?;
         }
         self.restore_size().await?;
         self.examined.lock().unwrap_or_else(PoisonError::into_inner).insert(shape);
@@ -58,13 +58,17 @@ impl Chromium {
         Ok(())
     }
 
-    /// From now on the system prefers `light` or `dark` colours.
-    async fn prefer_colors(&self, scheme: &str) -> Result<()> {
-        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
-        self.command("Emulation.setEmulatedMedia", json!({ "features": [feature] })).await?;
-        let script = format!("return matchMedia('(prefers-color-scheme: {scheme})').matches");
+    /// From now on pages are shown on this medium, if it is not empty, of a system with this
+    /// setting.
+    pub async fn emulate(&self, medium: &str, setting: &str, value: &str) -> Result<()> {
+        let feature = json!({ "name": setting, "value": value });
+        let media = json!({ "media": medium, "features": [feature] });
+        self.command("Emulation.setEmulatedMedia", media).await?;
+        let script = format!(
+            "return matchMedia('({setting}: {value})').matches && matchMedia('{medium}').matches"
+        );
         let is_set = self.driver.execute(script, vec![]).await?;
-        ensure!(is_set.json() == true, "the page is not {scheme}");
+        ensure!(is_set.json() == true, "the page is not so: {medium} {setting} {value}");
         Ok(())
     }
 }
