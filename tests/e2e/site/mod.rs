@@ -12,6 +12,7 @@ mod idle;
 mod journey;
 mod lighthouse;
 mod many;
+mod one_try;
 mod password;
 mod phone;
 mod session;

@@ -3,7 +3,7 @@
 use super::browser::{Manner, Page};
 use anyhow::{Result, ensure};
 
-use super::visit::Visit;
+use super::visit::{Visit, hyphenated};
 use super::{in_every_manner, in_manner};
 
 /// The fields of a change.
@@ -37,6 +37,32 @@ fn c6_a_first_login_leads_to_the_change_and_then_to_the_top() -> Result<()> {
         visit.log_in(contract, &temporary)?.expect_text("ログインできませんでした")?;
         let top = visit.log_in(contract, &new)?;
         top.expect_heading(TOP)?;
+        Ok(())
+    })
+}
+
+/// The steps of a newcomer, from the entry page on.
+#[test]
+fn w10_from_the_entry_page_to_a_changed_password_without_script() -> Result<()> {
+    in_manner(Manner::WithoutScript, |visit| {
+        let contract = &visit.family().contract;
+        let temporary = visit.give_temporary(contract, "line")?;
+        let entry = visit.go("/")?;
+        for words in ["はじめてご利用になる方へ", "06-6480-6430", "回線単位：「1」"]
+        {
+            entry.expect_text(words)?;
+        }
+        let log_in = |password: &str| {
+            visit.press("ログイン")?.expect_heading("ログイン")?;
+            visit.fill("電話番号", &hyphenated(contract))?.fill("パスワード", password)?;
+            visit.press("ログイン")
+        };
+        log_in(&temporary)?.expect_heading(CHANGE)?.expect_text("はじめに、パスワードを")?;
+        let new = visit.new_password();
+        change(visit, &temporary, &new, &new)?.expect_heading(TOP)?;
+        visit.press("ログアウト")?.expect_heading("ログアウトしました")?;
+        visit.go("/")?;
+        log_in(&new)?.expect_heading(TOP)?;
         Ok(())
     })
 }

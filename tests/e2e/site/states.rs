@@ -1,6 +1,6 @@
 //! States of the pages that no other story shows in both languages.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::browser::Manner;
 use super::visit::{Visit, hyphenated};
@@ -65,6 +65,28 @@ fn u_every_state_of_a_change_is_shown_in_both_languages() -> Result<()> {
             visit.check_layout(&format!("unit-changed-needs-temporary-{language}"))?;
         }
         Ok(())
+    })
+}
+
+/// The system's own colours replace those of the page: what fills a button must remain.
+#[test]
+fn w4_in_forced_colours_the_buttons_differ() -> Result<()> {
+    in_manner(Manner::Unexamined, |visit| {
+        let contract = &visit.family().contract;
+        let password = visit.give_password(contract, "line")?;
+        visit.log_in(contract, &password)?.expect_heading("設定サイトトップ")?;
+        visit.go("/password")?;
+        let browser = visit.who.browser;
+        visit.wait(browser.emulate("", "forced-colors", "active"))?;
+        let fill = |id: &str| {
+            visit.value(&format!(
+                "getComputedStyle(document.getElementById('{id}')).backgroundColor"
+            ))
+        };
+        let (primary, secondary) = (fill("change")?, fill("to-top")?);
+        ensure!(primary != secondary, "both are {primary}");
+        visit.check_layout("password-forced-colors")?;
+        visit.wait(browser.emulate("", "forced-colors", "none"))
     })
 }
 
