@@ -1,22 +1,29 @@
-//! `lab run`, which is `make run`: a whole system, two side by side, and nothing left afterwards.
+//! `lab run`, which is `make run`: a whole system, and two side by side with a `lab call` each,
+//! which is `make call`. Nothing is left afterwards.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use karipass_lab::api;
-use karipass_lab::child::{Child, descendants, is_alive, wait_until};
+use karipass_lab::child::{Child, descendants, is_alive, run, wait_until};
 use karipass_lab::daemon::get;
 use karipass_lab::ports::{free_tcp, free_udp};
 use rustix::process::{Pid, Signal, kill_process};
 
 const WITHIN: Duration = Duration::from_mins(2);
+/// Two demonstration numbers of one contract.
+const CONTRACT: &str = "0612345600";
+const ADDITIONAL: &str = "0612345601";
 
 /// A running `lab run` with all its child processes.
 struct Run {
     lab: Child,
+    variables: Vec<(OsString, OsString)>,
     operators: u16,
     below: Vec<Pid>,
 }
@@ -28,10 +35,22 @@ impl Run {
         let said = folder.join("said");
         let mut command = on_free_ports(folder);
         command.env("KARIPASS_OPERATORS_LISTEN", format!("127.0.0.1:{operators}"));
+        for silence in ["FIRST", "INTER"] {
+            command.env(format!("KARIPASS_CALL_{silence}_DIGIT_TIMEOUT_S"), "12"); // a busy machine
+        }
+        let given = |(name, value): (&OsStr, Option<&OsStr>)| Some((name.into(), value?.into()));
+        let variables = command.get_envs().filter_map(given).collect();
         let mut lab = Child::spawn_logging("lab run", command, said.clone()).unwrap();
         lab.wait_for(WITHIN, || Ok(fs::read_to_string(&said)?.contains("Ready"))).unwrap();
         let below = descendants(lab.id());
-        Self { lab, operators, below }
+        Self { lab, variables, operators, below }
+    }
+
+    /// `make call` with these variables; what it prints.
+    fn call(&self, variables: &[(&str, &str)]) -> String {
+        let mut call = Command::new(env!("CARGO_BIN_EXE_lab"));
+        call.arg("call").envs(self.variables.iter().cloned()).envs(variables.iter().copied());
+        run("lab call", &mut call).unwrap()
     }
 
     fn assert_nothing_is_left(&self) {
@@ -78,7 +97,7 @@ fn r_a_port_in_use_is_named_before_anything_starts() {
 }
 
 #[test]
-fn r_two_run_side_by_side_and_each_ends_all_that_it_started() {
+fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut runs = folders.each_ref().map(|folder| Run::start(folder.path()));
     for (run, folder) in runs.iter().zip(&folders) {
@@ -86,6 +105,17 @@ fn r_two_run_side_by_side_and_each_ends_all_that_it_started() {
         assert_eq!(get(operators, "/readyz").0, 200);
         assert_eq!(phone_status(folder.path()), 200);
     }
+    let additional = [("CALLER", CONTRACT), ("UNIT", "2"), ("NUMBER", ADDITIONAL)];
+    thread::scope(|scope| {
+        for (run, variables, login) in
+            [(&runs[0], &[][..], CONTRACT), (&runs[1], &additional, ADDITIONAL)]
+        {
+            scope.spawn(move || {
+                let said = run.call(variables);
+                assert!(said.contains(&format!("login  number {login}")), "{said}");
+            });
+        }
+    });
     for (run, how) in runs.iter_mut().zip([Signal::INT, Signal::TERM]) {
         run.lab.signal(how).unwrap();
         assert!(run.lab.wait_for_end(WITHIN).unwrap().success());
