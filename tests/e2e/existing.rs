@@ -48,6 +48,10 @@ fn the_documents_lines_serve_the_line_on_debians_sample_configuration() -> Resul
     })?;
     let (status, said) = check(&system, &[])?;
     ensure!((status, said.as_str()) == (Some(0), "no problems found\n"), "{status:?}: {said}");
+    // `asterisk -rx 'core reload'`, and `asterisk -rx 'dialplan reload'` of an upgrade.
+    for reload in ["core reload", "dialplan reload"] {
+        system.asterisk.console(reload)?;
+    }
     set_a_password(&system.with_daemon(&PATIENT)?)
 }
 
