@@ -39,6 +39,8 @@ async fn r_karipass_calls_lists_the_calls_under_way_until_they_end() {
     wait_until("both calls", async || listed() == expected).await;
     let text = karipass(&whole.database, &["calls"]).out;
     assert!(text.lines().count() == 3 && text.contains("061234****"), "{text}");
+    let guide = include_str!("../../../docs/operations.md");
+    assert!(guide.contains(text.lines().next().unwrap()), "the guide shows other columns: {text}");
     whole.fake.hang_up("live.1");
     whole.fake.hang_up("live.2");
     wait_until("no calls", async || listed().is_empty()).await;
