@@ -52,6 +52,9 @@ async fn fail2ban_finds_the_addresses_of_refused_logins_and_of_no_others() {
 const RULES: &str = "prometheus/karipass.rules.yml";
 const DASHBOARD: &str = "grafana/karipass.json";
 
+/// The columns of Grafana's grid.
+const COLUMNS: u64 = 24;
+
 /// Labels that Prometheus adds.
 const ADDED: [&str; 3] = ["instance", "job", "le"];
 
@@ -90,6 +93,44 @@ fn alerts_and_dashboard_ask_for_documented_metrics_and_labels() {
         for label in labels_in(&expression) {
             assert!(labels.contains(label), "{label} in {expression}");
         }
+    }
+}
+
+/// The form of a dashboard's JSON in Grafana's documentation.
+#[test]
+fn the_dashboard_has_the_form_that_grafana_imports() {
+    let text = fs::read_to_string(operating(DASHBOARD)).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let text_of = |value: &Value| value.as_str().unwrap().to_owned();
+    assert!(dashboard["schemaVersion"].is_u64() && dashboard["id"].is_null());
+    let variables = list(&dashboard["templating"]["list"]);
+    let variables: Vec<String> = variables.iter().map(|it| text_of(&it["name"])).collect();
+    let (mut ids, mut titles, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for panel in list(&dashboard["panels"]) {
+        let title = text_of(&panel["title"]);
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}: the id of another panel");
+        assert!(["stat", "timeseries"].contains(&panel["type"].as_str().unwrap()), "{title}");
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap());
+        for (column, row) in (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row)))
+        {
+            assert!(column < COLUMNS && taken.insert((column, row)), "{title}: no place for it");
+        }
+        let mut queries = BTreeSet::new();
+        for target in list(&panel["targets"]) {
+            assert!(queries.insert(text_of(&target["refId"])), "{title}: two queries of one name");
+            let source = serde_json::json!({ "type": "prometheus", "uid": "${datasource}" });
+            assert_eq!(
+                (&target["datasource"], &panel["datasource"]),
+                (&source, &source),
+                "{title}"
+            );
+        }
+        assert!(!queries.is_empty() && titles.insert(title.clone()), "{title}");
+    }
+    for used in text.split('$').skip(1).map(|rest| words(rest).next().unwrap()) {
+        let is_known = used.starts_with("__") || variables.iter().any(|known| known == used);
+        assert!(is_known, "no variable {used}");
     }
 }
 
@@ -167,7 +208,7 @@ fn collect_expressions(value: &Value, found: &mut Vec<String>) {
 }
 
 /// The names in an expression.
-fn words(expression: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(expression: &str) -> impl Iterator<Item = &str> {
     let words = expression.split(|letter: char| letter != '_' && !letter.is_ascii_alphanumeric());
     words.filter(|word| !word.is_empty())
 }
