@@ -2,6 +2,7 @@
 //! of a flood.
 
 mod calls;
+mod documents;
 mod lines;
 mod operating;
 mod overload;
