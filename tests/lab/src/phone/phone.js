@@ -160,7 +160,8 @@
         },
         confirmed: () => write(state, CONNECTED),
         ended: () => end(ENDED),
-        failed: ({ cause }) => end(FAILED, cause),
+        failed: ({ cause }) =>
+          cause === JsSIP.C.causes.CANCELED ? end(NO_CALL) : end(FAILED, cause),
       },
     });
     session.connection.addEventListener("track", ({ streams: [stream] }) => {
