@@ -47,13 +47,15 @@ CREATE INDEX ON session (contract_number);
 -- For the clean-up of expired sessions.
 CREATE INDEX ON session (created_at);
 
--- Sessions that ended by a form sent from them, for the browser that sends it again.
+-- Sessions that ended by a form, for the browser that sends it again or opens another page.
 CREATE TABLE ended_session (
     token_digest bytea PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     contract_number text NOT NULL REFERENCES contract ON DELETE CASCADE,
     unit text NOT NULL CHECK (unit IN ('line', 'number', 'admin_user')),
-    reason text NOT NULL CHECK (reason IN ('wrong_entries', 'unit_changed')),
+    reason text NOT NULL CHECK (
+        reason IN ('wrong_entries', 'unit_changed', 'logged_out', 'password_changed')
+    ),
     outcome jsonb
 );
 COMMENT ON COLUMN ended_session.unit IS 'the unit in force when it ended';
@@ -80,7 +82,8 @@ COMMENT ON COLUMN login_history.failed_attempts_of_replaced IS 'since the last l
 -- Each change inserts the key of its request in its own transaction. If the answer to a COMMIT is
 -- lost, a retry finds the key here and knows that the change stands. A row is needed for seconds
 -- and is removed after minutes. The key of a wrong entry of a form is kept for hours, so that the
--- same form sent again does not count again (C2).
+-- same form sent again does not count again, and so is that of a form that has changed a password,
+-- so that it gets the same answer again (C2).
 CREATE TABLE idempotency_key (
     key bytea PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -88,9 +91,9 @@ CREATE TABLE idempotency_key (
     outcome text NOT NULL,
     is_entry boolean NOT NULL DEFAULT false
 );
-COMMENT ON COLUMN idempotency_key.key IS '128 random bits, drawn for each request; for an entry, a MAC of the credential and the password under the id of the form, which stands in the page alone';
+COMMENT ON COLUMN idempotency_key.key IS '128 random bits, drawn for each request; for an entry, a MAC of the credential and the password under the id of the form, which stands in the page alone; for a form that has changed a password, a MAC under its id';
 COMMENT ON COLUMN idempotency_key.attempt_no IS 'the attempt that committed, from 0';
-COMMENT ON COLUMN idempotency_key.is_entry IS 'a wrong entry of a form';
+COMMENT ON COLUMN idempotency_key.is_entry IS 'a wrong entry of a form, or a form that has changed a password';
 CREATE INDEX ON idempotency_key (created_at);
 -- For the clean-up of entries.
 CREATE INDEX ON idempotency_key (created_at) WHERE is_entry;

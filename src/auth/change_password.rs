@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::{Audience, AuthError, AuthService, FormId, SessionToken, draw_key};
+use crate::db::DbError;
 use crate::hashing::Salt;
 use domain::access::Access;
 use domain::audit::{AuditEntry, AuditEvent, AuditSource, ChangeOutcome};
@@ -71,7 +72,7 @@ impl AuthService {
         if credential.voids_on_next_failure() && !may_void {
             return Ok(PasswordVerdict::WouldVoid);
         }
-        let entry = form.map(|form| form.entry_key(credential.id, &current));
+        let entry = form.as_ref().map(|form| form.entry_key(credential.id, &current));
         change.entries.extend(entry);
         let comparison = match self.compare(login, current, Some(stored), None, address).await? {
             Verification::Match(_) => {
@@ -88,6 +89,7 @@ impl AuthService {
             compared: credential.id,
             comparison,
             entry,
+            form: form.as_ref().map(FormId::change_key),
             new_session: new_token.digest(audience),
             idle: self.idle,
             may_void,
@@ -95,6 +97,14 @@ impl AuthService {
         let decide = |snapshot: Option<&_>| password::decide(snapshot, &compared);
         let decided = self.db.apply(draw_key(), &change, decide).await;
         Ok(decided.map_err(AuthError::from_change)?.map(|_| new_token))
+    }
+
+    /// Whether this form has changed a password, hours ago at most (`C2`).
+    ///
+    /// # Errors
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
+    pub async fn has_changed_password(&self, form: &FormId) -> Result<bool, DbError> {
+        self.db.has_entry(form.change_key()).await
     }
 
     /// Audits a refusal for which nothing was compared.

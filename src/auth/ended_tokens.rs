@@ -2,33 +2,34 @@
 //!
 //! No session begins under a token that exists, so what is remembered never becomes wrong.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::SessionState;
 use domain::session::TokenDigest;
 
 /// How many are remembered; each of them has cost a login.
 const MAX_TOKENS: usize = 1 << 14;
 
-/// The last tokens for which the database had no session.
+/// The last tokens for which the database had no session, with what it knew about their end.
 #[derive(Debug, Default)]
 pub(super) struct EndedTokens(Mutex<Recent>);
 
 #[derive(Debug, Default)]
 struct Recent {
-    known: HashSet<TokenDigest>,
+    known: HashMap<TokenDigest, SessionState>,
     /// The oldest first.
     order: VecDeque<TokenDigest>,
 }
 
 impl EndedTokens {
-    pub(super) fn contains(&self, token: TokenDigest) -> bool {
-        self.recent().known.contains(&token)
+    pub(super) fn get(&self, token: TokenDigest) -> Option<SessionState> {
+        self.recent().known.get(&token).cloned()
     }
 
-    pub(super) fn insert(&self, token: TokenDigest) {
+    pub(super) fn insert(&self, token: TokenDigest, state: SessionState) {
         let mut recent = self.recent();
-        if !recent.known.insert(token) {
+        if recent.known.insert(token, state).is_some() {
             return;
         }
         recent.order.push_back(token);
@@ -57,12 +58,13 @@ mod tests {
             TokenDigest(digest)
         };
         for number in 0..=MAX_TOKENS {
-            assert!(!ended.contains(token(number)));
-            ended.insert(token(number));
-            ended.insert(token(number));
+            assert_eq!(ended.get(token(number)), None);
+            ended.insert(token(number), SessionState::None);
+            ended.insert(token(number), SessionState::LoggedOut);
         }
-        assert!(!ended.contains(token(0)));
-        assert!((1..=MAX_TOKENS).all(|number| ended.contains(token(number))));
+        assert_eq!(ended.get(token(0)), None);
+        let known = Some(SessionState::LoggedOut);
+        assert!((1..=MAX_TOKENS).all(|number| ended.get(token(number)) == known));
         assert_eq!(ended.recent().known.len(), MAX_TOKENS);
         assert_eq!(ended.recent().order.len(), MAX_TOKENS);
     }

@@ -13,6 +13,9 @@ use domain::password::SubmittedPassword;
 
 const DOMAIN: &[u8] = b"karipass form entry v1";
 
+/// Separates the key of a whole form from those of its entries.
+const FORM: &[u8] = b"karipass form v1";
+
 /// See [`FormId`].
 #[derive(Debug)]
 pub enum FormPurpose {}
@@ -24,7 +27,17 @@ impl FormId {
     /// The key under which this password counts at this credential.
     #[must_use]
     pub fn entry_key(&self, credential: CredentialId, typed: &SubmittedPassword) -> EntryKey {
-        let mac = hmac(self.bytes(), &[DOMAIN, &credential.0.to_be_bytes(), typed.expose()]);
+        self.key(&[DOMAIN, &credential.0.to_be_bytes(), typed.expose()])
+    }
+
+    /// The key under which the form is kept once it has changed a password.
+    #[must_use]
+    pub fn change_key(&self) -> EntryKey {
+        self.key(&[FORM])
+    }
+
+    fn key(&self, parts: &[&[u8]]) -> EntryKey {
+        let mac = hmac(self.bytes(), parts);
         let mut key = EntryKey([0; 16]);
         key.0.iter_mut().zip(mac).for_each(|(byte, of_mac)| *byte = of_mac);
         key
@@ -51,9 +64,12 @@ mod tests {
             form.entry_key(CredentialId(1), &typed("48151623 ")),
             form.entry_key(CredentialId(2), &typed("48151623")),
             other.entry_key(CredentialId(1), &typed("48151623")),
+            form.change_key(),
         ] {
             assert_ne!(another, key);
         }
+        assert_eq!(again.change_key(), form.change_key());
+        assert_ne!(other.change_key(), form.change_key());
         assert!("".parse::<FormId>().is_err());
         assert_eq!(format!("{form:?}"), "ClientSecret(…)");
     }

@@ -112,7 +112,7 @@ impl AuthService {
         let token = SessionToken::draw(&mut rand::rng());
         let (digest, version) = (token.digest(audience), access.contract_version);
         let rehashed = rehashed.as_ref();
-        match self.db.accept_login(&audit, &credential, rehashed, digest, version).await? {
+        match self.db.accept_login(&audit, &credential, rehashed, digest, version, entry).await? {
             Acceptance::Begun(now) => {
                 Ok(LoginVerdict::Accepted(token, Box::new(access.starting(now, self.idle))))
             }

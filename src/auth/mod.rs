@@ -92,12 +92,16 @@ pub enum SessionState {
     Idle,
     /// A session that ended after its 12 hours (`W5`).
     PastLifetime,
-    /// A session whose temporary password has expired (`C1`).
-    TemporaryExpired,
+    /// A session whose temporary password has expired, under this unit (`C1`).
+    TemporaryExpired(AuthUnit),
     /// A session that has changed the unit (`U`).
     UnitChanged(Box<UnitChanged>),
     /// A session that ended by wrong entries sent from it, under this unit (`C2`).
     WrongEntries(AuthUnit),
+    /// A session that ended by logging out (`W5`).
+    LoggedOut,
+    /// A session whose password was changed, by itself or another session (`C5`).
+    PasswordChanged,
     /// No session, or one that has ended otherwise.
     None,
 }
@@ -148,31 +152,35 @@ impl AuthService {
         audience: Audience,
     ) -> Result<SessionState, DbError> {
         let digest = token.digest(audience);
-        if self.ended_tokens.contains(digest) {
-            return Ok(SessionState::None);
+        if let Some(known) = self.ended_tokens.get(digest) {
+            return Ok(known);
         }
         Ok(match self.db.session(digest, self.idle).await? {
             SessionLookup::Live(session) => {
-                let over = if session.kind.is_expired(session.set_at, session.now) {
-                    SessionState::TemporaryExpired
-                } else {
-                    SessionState::None
+                let is_expired = session.kind.is_expired(session.set_at, session.now);
+                let over = match session.contract.unit {
+                    Some(unit) if is_expired => SessionState::TemporaryExpired(unit),
+                    Some(_) | None => SessionState::None,
                 };
                 Access::for_session(session, self.idle)
                     .map_or(over, |access| SessionState::Live(Box::new(access)))
             }
             SessionLookup::PastLifetime => SessionState::PastLifetime,
             SessionLookup::Idle => SessionState::Idle,
-            SessionLookup::None => match self.db.ended_session(digest, self.idle).await? {
-                Some(EndedSession::WrongEntries(unit)) => SessionState::WrongEntries(unit),
-                Some(EndedSession::UnitChanged(changed)) => {
-                    SessionState::UnitChanged(Box::new(changed))
-                }
-                None => {
-                    self.ended_tokens.insert(digest);
-                    SessionState::None
-                }
-            },
+            SessionLookup::None => {
+                let state = match self.db.ended_session(digest, self.idle).await? {
+                    // It is found for as long as a session may be idle, and may be large.
+                    Some(EndedSession::UnitChanged(changed)) => {
+                        return Ok(SessionState::UnitChanged(Box::new(changed)));
+                    }
+                    Some(EndedSession::WrongEntries(unit)) => SessionState::WrongEntries(unit),
+                    Some(EndedSession::LoggedOut) => SessionState::LoggedOut,
+                    Some(EndedSession::PasswordChanged) => SessionState::PasswordChanged,
+                    None => SessionState::None,
+                };
+                self.ended_tokens.insert(digest, state.clone());
+                state
+            }
         })
     }
 

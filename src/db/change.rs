@@ -1,12 +1,12 @@
 //! The statements of each [`Change`]. They run under the lock of the contract and its credentials.
 
 use super::audit::{self, insert_audit};
-use super::ended_session::{self, END_BY_WRONG_ENTRIES};
+use super::ended_session::{self, END_BY_WRONG_ENTRIES, keep_ended};
 use super::idempotency::keys;
 use super::login_history::{DELETE_CREDENTIALS, INSERT_TEMPORARY_PASSWORD_SET};
 use super::transaction::Statement;
 use domain::audit::{AuditEvent, SessionEndReason};
-use domain::change::{Change, ChangeRequest};
+use domain::change::{Change, ChangeRequest, EntryKey};
 use domain::password::PhcString;
 use domain::phone_number::PhoneNumber;
 
@@ -45,9 +45,10 @@ const COUNT_CHANGE_FAILURES: &str = "
         password_hash = CASE WHEN NOT login_number = ANY($2) THEN password_hash END
     WHERE login_number = ANY($1) AND voided_at IS NULL";
 
+/// Keys of forms, which are kept for hours.
 const INSERT_ENTRIES: &str = "
     INSERT INTO idempotency_key (key, outcome, is_entry)
-    SELECT key, 'counted', true FROM unnest($1::bytea[]) AS key";
+    SELECT key, $2::text, true FROM unnest($1::bytea[]) AS key";
 
 const SET_UNIT: &str = "UPDATE contract SET unit = $2, version = version + 1 WHERE number = $1";
 
@@ -69,14 +70,17 @@ pub(super) const END_SESSIONS: &str = concat!(
     )
 );
 
-/// The session that changes the password goes with its credential.
-const END_OTHER_SESSIONS: &str = concat!(
+/// With an audit row for each, except for the session that changes the password.
+const END_SESSIONS_OF_PASSWORD: &str = concat!(
     "WITH ended AS (
-        DELETE FROM session WHERE credential_id = $9 AND token_digest <> $10 RETURNING token_digest
-    ) ",
+        DELETE FROM session WHERE credential_id = $9 RETURNING token_digest, contract_number
+    ), kept AS (",
+    keep_ended!("password_changed"),
+    ") ",
     insert_audit!(
         "$2::text",
-        "(SELECT $6::text, $7::text, $8::text FROM ended) AS noted (event, outcome, login_number)"
+        "(SELECT $6::text, $7::text, $8::text FROM ended WHERE token_digest <> $10)
+         AS noted (event, outcome, login_number)"
     )
 );
 
@@ -102,10 +106,10 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             all.push(Statement::new(SET_UNIT).with_number(contract).with(unit.as_str()));
             all
         }
-        Change::ReplacePassword { login, old, hash, new_session, at, version } => {
+        Change::ReplacePassword { login, old, hash, new_session, at, version, form } => {
             let ended = AuditEvent::SessionEnded(SessionEndReason::PasswordChanged);
-            vec![
-                audit::event_statement(END_OTHER_SESSIONS, &scope, ended)
+            let mut all = vec![
+                audit::event_statement(END_SESSIONS_OF_PASSWORD, &scope, ended)
                     .with_number(*login)
                     .with(old.0)
                     .with(session()),
@@ -118,7 +122,9 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                     .with_number(contract)
                     .with(*version),
                 Statement::new(SET_VERSION).with_number(contract).with(*version),
-            ]
+            ];
+            all.extend(form.map(|form| insert_entries(&[form], "changed")));
+            all
         }
         Change::ChangeUnit { initiator, copied, voided, dropped, outcome } => {
             let ended = AuditEvent::SessionEnded(SessionEndReason::UnitChanged);
@@ -141,10 +147,13 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let count =
                 Statement::new(COUNT_CHANGE_FAILURES).with(as_strs(numbers)).with(as_strs(voided));
             let end = ends_session.then(|| Statement::new(END_BY_WRONG_ENTRIES).with(session()));
-            let entries = Statement::new(INSERT_ENTRIES).with(keys(entries));
-            [count, entries].into_iter().chain(end).collect()
+            [count, insert_entries(entries, "counted")].into_iter().chain(end).collect()
         }
     }
+}
+
+fn insert_entries<'a>(entries: &[EntryKey], outcome: &'static str) -> Statement<'a> {
+    Statement::new(INSERT_ENTRIES).with(keys(entries)).with(outcome)
 }
 
 fn as_strs(numbers: &[PhoneNumber]) -> Vec<&str> {

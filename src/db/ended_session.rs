@@ -1,9 +1,10 @@
-//! Sessions that ended by a form sent from them. For a while their browser can still learn why: the
-//! same form sent again gets the same answer (`C2`), and a unit change's outcome survives a reload.
+//! Sessions that ended by a form. For a while their browser can still learn why: the same form sent
+//! again gets the same answer (`C2`), and a unit change's outcome survives a reload.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::EnumString;
 use tokio_postgres::Row;
 use tracing::instrument;
 
@@ -16,22 +17,49 @@ use domain::phone_number::PhoneNumber;
 use domain::session::TokenDigest;
 use domain::unit_outcome::{NewLogin, UnitChanged};
 
-/// A session that ended by a form sent from it.
+/// A session that ended by a form sent from it, or from another session of its login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedSession {
     /// Wrong entries in it have voided its own credential, under this unit (`C2`).
     WrongEntries(AuthUnit),
     /// It has changed the unit (`U`).
     UnitChanged(UnitChanged),
+    /// Its user has logged out (`W5`).
+    LoggedOut,
+    /// Its password was changed, by itself or another session (`C5`).
+    PasswordChanged,
 }
 
-pub(super) const END_BY_WRONG_ENTRIES: &str = "
-    WITH ended AS (
+/// The reasons as the database names them.
+#[derive(Debug, Clone, Copy, EnumString)]
+#[strum(serialize_all = "snake_case")]
+enum Reason {
+    WrongEntries,
+    UnitChanged,
+    LoggedOut,
+    PasswordChanged,
+}
+
+/// Keeps the `$reason` of the sessions that a statement before has deleted as `ended`.
+macro_rules! keep_ended {
+    ($reason:literal) => {
+        concat!(
+            "INSERT INTO ended_session (token_digest, contract_number, unit, reason)
+             SELECT token_digest, contract.number, contract.unit, '",
+            $reason,
+            "' FROM ended JOIN contract ON contract.number = ended.contract_number"
+        )
+    };
+}
+
+pub(super) use keep_ended;
+
+pub(super) const END_BY_WRONG_ENTRIES: &str = concat!(
+    "WITH ended AS (
         DELETE FROM session WHERE token_digest = $1 RETURNING token_digest, contract_number
-    )
-    INSERT INTO ended_session (token_digest, contract_number, unit, reason)
-    SELECT token_digest, contract.number, contract.unit, 'wrong_entries'
-    FROM ended JOIN contract ON contract.number = ended.contract_number";
+    ) ",
+    keep_ended!("wrong_entries")
+);
 
 const INSERT_UNIT_CHANGED: &str = "
     INSERT INTO ended_session (token_digest, contract_number, unit, reason, outcome)
@@ -39,7 +67,7 @@ const INSERT_UNIT_CHANGED: &str = "
     WHERE $1::bytea IS NOT NULL";
 
 const FIND: &str = "
-    SELECT unit, outcome::text FROM ended_session
+    SELECT unit, reason, outcome::text FROM ended_session
     WHERE token_digest = $1 AND created_at > clock_timestamp() - $2 * interval '1 second'";
 
 /// A [`UnitChanged`] as the database keeps it, without the unit.
@@ -52,7 +80,7 @@ struct StoredOutcome {
 }
 
 impl Db {
-    /// How a session ended, if a form sent from it did that within the `idle` time.
+    /// How a session ended, if a form did that within the `idle` time.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
@@ -91,12 +119,16 @@ pub(super) fn insert_unit_changed<'a>(
 
 fn ended_session(row: &Row) -> Result<EndedSession, DbError> {
     let unit: AuthUnit = parsed(row, "unit")?;
-    let Some(outcome) = column::<Option<&str>>(row, "outcome")? else {
-        return Ok(EndedSession::WrongEntries(unit));
-    };
-    let changed =
-        serde_json::from_str(outcome).ok().and_then(|outcome| unit_changed(unit, outcome));
-    changed.map(EndedSession::UnitChanged).ok_or_else(|| invalid_column("outcome"))
+    Ok(match parsed(row, "reason")? {
+        Reason::WrongEntries => EndedSession::WrongEntries(unit),
+        Reason::LoggedOut => EndedSession::LoggedOut,
+        Reason::PasswordChanged => EndedSession::PasswordChanged,
+        Reason::UnitChanged => {
+            let outcome = serde_json::from_str(column(row, "outcome")?).ok();
+            let changed = outcome.and_then(|outcome| unit_changed(unit, outcome));
+            EndedSession::UnitChanged(changed.ok_or_else(|| invalid_column("outcome"))?)
+        }
+    })
 }
 
 fn unit_changed(unit: AuthUnit, outcome: StoredOutcome) -> Option<UnitChanged> {

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use rand::CryptoRng;
 use tokio_postgres::Row;
+use tracing::instrument;
 
 use super::error::DbError;
 use super::handle::{Db, Deadline};
@@ -46,6 +47,8 @@ pub(super) struct Attempt {
 }
 
 const INSERT: &str = "INSERT INTO idempotency_key (key, attempt_no, outcome) VALUES ($1, $2, $3)";
+
+const FIND: &str = "SELECT FROM idempotency_key WHERE key = $1";
 
 /// Changes nothing, but its commit waits for the standby: the reported outcome must be there too.
 const LOAD: &str = "
@@ -92,6 +95,16 @@ pub(super) enum Execution<T> {
 }
 
 impl Db {
+    /// Whether the key of a form is kept.
+    ///
+    /// # Errors
+    /// [`DbError::NotCommitted`] if the database cannot be reached.
+    #[instrument(name = "transaction", skip_all, fields(operation = "has_entry"))]
+    pub async fn has_entry(&self, entry: EntryKey) -> Result<bool, DbError> {
+        let statement = Statement::new(FIND).with(entry.0.to_vec());
+        Ok(!self.read(&statement).await?.is_empty())
+    }
+
     /// Attempts `work` until its commit stands, it is refused, or the time is up.
     ///
     /// # Errors

@@ -158,7 +158,8 @@ const COUNT_LOGIN_FAILURE: &str = concat!(
 
 /// The contract's row is locked first. A suspension in progress ends before this reads, and a later
 /// one finds the session. The credential's row is locked before its count is read, so that each
-/// wrong entry is reported once (`W11`).
+/// wrong entry is reported once (`W11`). A login that is not new (`$18`) begins a session, and no
+/// more: its form has logged in before (`C2`).
 const ACCEPT: &str = concat!(
     "WITH held AS MATERIALIZED (
         SELECT FROM contract WHERE number = $2 AND NOT suspended FOR SHARE
@@ -168,7 +169,9 @@ const ACCEPT: &str = concat!(
           AND ($12::float8 IS NULL OR cr.set_at > clock_timestamp() - $12 * interval '1 second')
         FOR UPDATE OF cr
     ), accepted AS (
-        UPDATE credential SET failed_attempts = 0, password_hash = coalesce($13, password_hash)
+        UPDATE credential SET
+            failed_attempts = CASE WHEN $18 THEN 0 ELSE credential.failed_attempts END,
+            password_hash = coalesce($13, password_hash)
         FROM target WHERE credential.id = target.id
         RETURNING credential.id, target.failed_attempts, clock_timestamp() AS now
     ), verdict AS (
@@ -183,12 +186,13 @@ const ACCEPT: &str = concat!(
         INSERT INTO session
             (token_digest, credential_id, contract_number, created_at, last_seen_at, seen_version)
         SELECT $14, accepted.id, $2, now, now, $15 FROM accepted, keyed
+        ON CONFLICT DO NOTHING
     ), noted_login AS (",
     insert_login!(),
     "), audited AS (",
     insert_audit!(
         "$2::text",
-        "(SELECT $6::text, outcome, $8::text FROM verdict)
+        "(SELECT $6::text, outcome, $8::text FROM verdict WHERE $18 OR outcome <> $7)
          AS noted (event, outcome, login_number)"
     ),
     ")
@@ -291,7 +295,8 @@ impl Db {
 
     /// Accepts a matching secret: resets the failure count, replaces an outdated hash, and begins a
     /// session that has seen `version` of the contract. Changes nothing if the credential has
-    /// become void or was replaced, or the contract has been suspended.
+    /// become void or was replaced, or the contract has been suspended. The same `entry` of a form
+    /// sent again within minutes gets a session too, but is no other login (`C2`).
     ///
     /// # Errors
     /// [`DbError`]; after [`DbError::OutcomeUnknown`] there may be a session whose token was lost.
@@ -303,20 +308,35 @@ impl Db {
         rehashed: Option<&PhcString>,
         session: TokenDigest,
         version: i64,
+        entry: Option<EntryKey>,
     ) -> Result<Acceptance, DbError> {
         let (void, suspended): (&'static str, &'static str) =
             (LoginOutcome::Void.into(), LoginOutcome::Suspended.into());
-        let statement = audit
-            .statement(ACCEPT, LoginOutcome::Done)
-            .with(credential.id.0)
-            .with(credential.kind.max_failed_attempts())
-            .with(credential.kind.lifetime().map(|lifetime| lifetime.as_secs_f64()))
-            .with(rehashed.map(PhcString::expose))
-            .with(session.0.to_vec())
-            .with(version)
-            .with(void)
-            .with(suspended);
-        let (at, outcome) = match self.insert_once(audit.key, &statement).await? {
+        let accept = async |key: IdempotencyKey, is_new: bool| {
+            let statement = LoginAudit { key, ..*audit }
+                .statement(ACCEPT, LoginOutcome::Done)
+                .with(credential.id.0)
+                .with(credential.kind.max_failed_attempts())
+                .with(credential.kind.lifetime().map(|lifetime| lifetime.as_secs_f64()))
+                .with(rehashed.map(PhcString::expose))
+                .with(session.0.to_vec())
+                .with(version)
+                .with(void)
+                .with(suspended)
+                .with(is_new);
+            self.insert_once(key, &statement).await
+        };
+        let done: &'static str = LoginOutcome::Done.into();
+        let key = entry.map_or(audit.key, IdempotencyKey::from_entry);
+        let (execution, is_new) = match accept(key, true).await? {
+            // The same form has been sent before, or the answer to this attempt was lost.
+            Execution::Earlier { outcome, .. } if entry.is_some() => {
+                let is_new = outcome != done;
+                (accept(audit.key, is_new).await?, is_new)
+            }
+            execution @ (Execution::Now(_) | Execution::Earlier { .. }) => (execution, true),
+        };
+        let (at, outcome) = match execution {
             Execution::Earlier { at, outcome, .. } => {
                 (at, outcome.parse().map_err(|_| invalid_column("outcome"))?)
             }
@@ -325,7 +345,9 @@ impl Db {
                 (column(row, "at")?, parsed(row, "outcome")?)
             }
         };
-        audit.observe(outcome, None);
+        if is_new || outcome != LoginOutcome::Done {
+            audit.observe(outcome, None);
+        }
         match outcome {
             LoginOutcome::Done => Ok(Acceptance::Begun(at)),
             LoginOutcome::Void => Ok(Acceptance::Void),

@@ -17,12 +17,12 @@ use super::transaction::Statement;
 use domain::phone_number::PhoneNumber;
 use domain::session::{LoginHistory, PreviousLogin, TemporaryPasswordSet};
 
-/// A login of the number `$8` from the address `$5`, behind `accepted`.
+/// A login of the number `$8` from the address `$5`, behind `accepted`, if it is new (`$18`).
 macro_rules! insert_login {
     () => {
         "INSERT INTO login_history AS known
              (login_number, last_login_at, last_login_address, failed_attempts_before_last)
-         SELECT $8::text, now, $5::inet, failed_attempts FROM accepted
+         SELECT $8::text, now, $5::inet, failed_attempts FROM accepted WHERE $18
          ON CONFLICT (login_number) DO UPDATE SET
              previous_login_at = known.last_login_at,
              previous_login_address = known.last_login_address,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::instrument;
 
 use super::audit::{event_statement, insert_audit};
+use super::ended_session::keep_ended;
 use super::error::DbError;
 use super::handle::Db;
 use super::rows::{column, contract, contract_columns, number, parsed};
@@ -67,8 +68,10 @@ const END: &str = concat!(
     "WITH ended AS (
         DELETE FROM session AS s USING credential AS cr
         WHERE s.token_digest = $8 AND cr.id = s.credential_id
-        RETURNING cr.login_number, s.contract_number
-    ) ",
+        RETURNING s.token_digest, cr.login_number, s.contract_number
+    ), kept AS (",
+    keep_ended!("logged_out"),
+    ") ",
     insert_audit!(
         "coalesce($2::text, noted.contract_number)",
         "(SELECT $6::text, $7::text, login_number, contract_number FROM ended)

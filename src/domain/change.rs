@@ -11,7 +11,8 @@ use crate::session::TokenDigest;
 use crate::unit_outcome::UnitChanged;
 
 /// The key of a form's entry: a MAC of the form, the credential and the typed password. The same
-/// form sent again has the same key, and counts once (`C2`).
+/// form sent again has the same key, and counts once (`C2`). A form that changes a password has a
+/// key without these two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryKey(pub [u8; 16]);
 
@@ -90,6 +91,8 @@ pub enum Change {
         at: Timestamp,
         /// The contract's version afterwards, which the new session has seen (`W6`).
         version: i64,
+        /// The key of the form that changes it, if it came from a form.
+        form: Option<EntryKey>,
     },
     /// Another unit (`U`). Every session of the contract ends; a number that is not named keeps its
     /// credential.

@@ -94,7 +94,11 @@ async fn w4_no_route_is_open_without_a_session() {
                 assert_eq!((answer.status, title(&answer)), (200, "トップページ"));
                 continue;
             }
-            let to = if method == Method::GET { "/login" } else { "/session-over" };
+            let to = match path.as_str() {
+                "/logout" => "/logged-out",
+                _ if method == Method::GET => "/login",
+                _ => "/session-over",
+            };
             assert_eq!(leads_to(&answer), to, "{path}");
         }
     }

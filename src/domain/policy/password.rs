@@ -23,6 +23,8 @@ pub struct ComparedChange {
     pub comparison: Verification<PhcString>,
     /// The key of the entry, if it came from a form.
     pub entry: Option<EntryKey>,
+    /// The key of that form.
+    pub form: Option<EntryKey>,
     /// The session that begins with the new password.
     pub new_session: TokenDigest,
     /// The idle time after which a session ends (`W5`).
@@ -113,6 +115,7 @@ pub fn decide(
             new_session: change.new_session,
             at: snapshot.now,
             version: access.contract_version,
+            form: change.form,
         },
         audit: vec![entry(ChangeOutcome::Done)],
         reply: PasswordVerdict::Changed(change.new_session, Box::new(access)),
@@ -193,6 +196,7 @@ mod tests {
             compared: id,
             comparison: Verification::Mismatch,
             entry: Some(ENTRY),
+            form: None,
             new_session: TokenDigest([0; 32]),
             idle: rules::SESSION_IDLE_TIMEOUT,
             may_void,

@@ -67,9 +67,11 @@ impl FromRequestParts<AppState> for RestrictedBearerSession {
             SessionState::Live(access) => Ok(Self { token, access: *access }),
             SessionState::Idle
             | SessionState::PastLifetime
-            | SessionState::TemporaryExpired
+            | SessionState::TemporaryExpired(_)
             | SessionState::WrongEntries(_)
             | SessionState::UnitChanged(_)
+            | SessionState::LoggedOut
+            | SessionState::PasswordChanged
             | SessionState::None => Err(Problem::no_session()),
         }
     }

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -13,6 +15,7 @@ use zeroize::Zeroizing;
 use super::error::{OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::form::{self, Form};
+use super::sent_again;
 use super::session_end::SessionEnd;
 use crate::auth::{FormId, SessionToken};
 use crate::web::AppState;
@@ -94,41 +97,41 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
-        let session = S::from_request_parts(&mut parts, state).await;
-        let session = session.map_err(|error| session_ended(error, parts.uri.path()))?;
-        if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
-            return Err(PageError::from(ErrorKind::Malformed));
-        }
-        let max_bytes = session.max_form_bytes();
-        let body = read_limited(&parts.headers, body, max_bytes).await.or_page()?;
-        let form = Form::decode(&body).ok_or_else(|| PageError::from(ErrorKind::Malformed))?;
+        let session = match S::from_request_parts(&mut parts, state).await {
+            Ok(session) => session,
+            Err(error) => {
+                let was_changed =
+                    matches!(error, PageError::SessionEnded(SessionEnd::PasswordChanged));
+                let otherwise = sent_again::session_ended(error, parts.uri.path());
+                if !was_changed {
+                    return Err(otherwise);
+                }
+                let form = read(&parts, body, rules::MAX_BODY_BYTES).await?;
+                return Err(sent_again::answer(&mut parts, state, &form, otherwise).await);
+            }
+        };
+        let form = read(&parts, body, session.max_form_bytes()).await?;
         if session.csrf_token().matches(form.peek(TOKEN_FIELD)) {
-            let id = form.peek(ID_FIELD).parse();
-            let id = id.unwrap_or_else(|_| FormId::draw(&mut rand::rng()));
+            let id = form_id(&form).unwrap_or_else(|| FormId::draw(&mut rand::rng()));
             Ok(Self { session, id, form })
         } else {
-            Err(PageError::from(ErrorKind::CsrfError))
+            let otherwise = PageError::from(ErrorKind::CsrfError);
+            Err(sent_again::answer(&mut parts, state, &form, otherwise).await)
         }
     }
 }
 
-/// A browser that sends a form was logged in before. The page says that nothing was changed, or
-/// that the same form has already changed the unit.
-fn session_ended(error: PageError, path: &str) -> PageError {
-    match error {
-        PageError::UnitChanged(changed)
-            if path.strip_prefix("/unit/") != Some(changed.unit.as_str()) =>
-        {
-            SessionEnd::BeforeForm.into()
-        }
-        PageError::LoggedOut | PageError::SessionEnded(SessionEnd::Elsewhere) => {
-            SessionEnd::BeforeForm.into()
-        }
-        PageError::SessionEnded(_)
-        | PageError::UnitChanged(_)
-        | PageError::PasswordChangeRequired
-        | PageError::Page(_) => error,
+/// The id of a form that came with one.
+pub(super) fn form_id(form: &Form) -> Option<FormId> {
+    form.peek(ID_FIELD).parse().ok()
+}
+
+async fn read(parts: &Parts, body: Body, max_bytes: usize) -> Result<Form, PageError> {
+    if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
+        return Err(PageError::from(ErrorKind::Malformed));
     }
+    let body = read_limited(&parts.headers, body, max_bytes).await.or_page()?;
+    Form::decode(&body).ok_or_else(|| PageError::from(ErrorKind::Malformed))
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(super) enum PageError {
     SessionEnded(SessionEnd),
     /// The browser's session has ended by its change of the unit.
     UnitChanged(Box<UnitChanged>),
+    /// The same form has done its work before; this page is its first answer, or leads to it.
+    SentAgain(&'static str),
     /// The session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
     /// An error page.
@@ -102,6 +104,7 @@ impl IntoResponse for PageError {
             }
             // The cookie identifies the outcome.
             Self::UnitChanged(_) => Redirect::to(UNIT_CHANGED).into_response(),
+            Self::SentAgain(page) => Redirect::to(page).into_response(),
             Self::SessionEnded(end) => (expire_session, Redirect::to(end.path())).into_response(),
             Self::PasswordChangeRequired => {
                 let refusal = Extension(RefusalReason::PasswordChangeRequired);

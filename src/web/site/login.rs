@@ -44,6 +44,7 @@ pub(super) async fn show(
             PageError::LoggedOut
             | PageError::SessionEnded(_)
             | PageError::UnitChanged(_)
+            | PageError::SentAgain(_)
             | PageError::PasswordChangeRequired,
         ) => {
             let cookie = anonymous.new_cookie().map(|cookie| (header::SET_COOKIE, cookie));

@@ -10,9 +10,10 @@ use super::csrf::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::markup::Markup;
-use super::session::RestrictedCookieSession;
+use super::session::{OptionalSession, RestrictedCookieSession};
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
+use super::top;
 use crate::auth::Audience;
 use crate::web::AppState;
 use crate::web::client_ip::ClientIp;
@@ -33,11 +34,13 @@ impl LoggedOutPage {
     /// How to set a temporary password again, if the unit is known.
     fn recovery(&self) -> Option<Recovery> {
         match self.end {
-            SessionEnd::WrongEntries(unit) => Some(Recovery::under(self.layout.lang, unit)),
+            SessionEnd::WrongEntries(unit) | SessionEnd::TemporaryExpired(unit) => {
+                Some(Recovery::under(self.layout.lang, unit))
+            }
             SessionEnd::LoggedOut
             | SessionEnd::Idle
             | SessionEnd::PastLifetime
-            | SessionEnd::TemporaryExpired
+            | SessionEnd::PasswordChanged
             | SessionEnd::Elsewhere
             | SessionEnd::BeforeForm => None,
         }
@@ -56,26 +59,28 @@ pub(super) async fn log_out(
     Ok((cookie, Redirect::to(SessionEnd::LoggedOut.path())).into_response())
 }
 
-/// A browser with a session goes to the top page.
-pub(super) async fn logged_out(
-    session: Result<RestrictedCookieSession, PageError>,
-    layout: Layout,
+pub(super) async fn logged_out(session: OptionalSession) -> Response {
+    ended(session, SessionEnd::LoggedOut)
+}
+
+pub(super) async fn timed_out(session: OptionalSession) -> Response {
+    ended(session, SessionEnd::Idle)
+}
+
+pub(super) async fn session_over(
+    RawQuery(query): RawQuery,
+    session: OptionalSession,
 ) -> Response {
-    if session.is_ok() {
-        return Redirect::to("/").into_response();
+    ended(session, SessionEnd::from_query(query.as_deref()))
+}
+
+/// The page of an end. A browser with a session goes to the top page, which confirms a change of
+/// the password.
+fn ended(OptionalSession(layout): OptionalSession, end: SessionEnd) -> Response {
+    if layout.signed_in.is_some() {
+        let changed = end == SessionEnd::PasswordChanged;
+        return Redirect::to(if changed { top::AFTER_CHANGE } else { "/" }).into_response();
     }
-    ended(layout, SessionEnd::LoggedOut)
-}
-
-pub(super) async fn timed_out(layout: Layout) -> Response {
-    ended(layout, SessionEnd::Idle)
-}
-
-pub(super) async fn session_over(RawQuery(query): RawQuery, layout: Layout) -> Response {
-    ended(layout, SessionEnd::from_query(query.as_deref()))
-}
-
-fn ended(layout: Layout, end: SessionEnd) -> Response {
     let layout = layout.with_error(end.is_error()).with_address(end.path());
     render(StatusCode::OK, &LoggedOutPage { layout, end })
 }

@@ -29,6 +29,7 @@ mod login;
 mod logout;
 mod markup;
 mod password;
+mod sent_again;
 mod session;
 mod session_end;
 mod text;

@@ -16,6 +16,7 @@ use super::form::Form;
 use super::language::Language;
 use super::layout::{Layout, render};
 use super::markup::Markup;
+use super::sent_again;
 use super::session::RestrictedCookieSession;
 use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
@@ -77,7 +78,7 @@ pub(super) async fn change(
     let mut reservation = rate_limit.reserve_passwords(1).await.or_page()?;
     let may_void = reservation.max_voidings() > 0;
     let empty = passwords.empty;
-    let request = passwords.into_request(&session, id, rate_limit.address, may_void);
+    let request = passwords.into_request(&session, id.clone(), rate_limit.address, may_void);
     let verdict = state.auth().change_password(request).await;
     reservation.settle(RequestCost::from_password_change(&verdict));
     let unit = session.access.unit;
@@ -93,7 +94,10 @@ pub(super) async fn change(
         PasswordVerdict::Wrong { tries_left, .. } => Ok(page().wrong(tries_left)),
         PasswordVerdict::CredentialVoid(_) => Err(PageError::from(ErrorKind::VoidElsewhere(unit))),
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
-        PasswordVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
+        PasswordVerdict::SessionOver => {
+            let otherwise = SessionEnd::BeforeForm.into();
+            Err(sent_again::answer_password(&state, &id, otherwise).await)
+        }
     }
 }
 

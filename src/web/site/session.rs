@@ -105,9 +105,13 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
             SessionState::Live(access) => *access,
             SessionState::Idle => return Err(SessionEnd::Idle.into()),
             SessionState::PastLifetime => return Err(SessionEnd::PastLifetime.into()),
-            SessionState::TemporaryExpired => return Err(SessionEnd::TemporaryExpired.into()),
+            SessionState::TemporaryExpired(unit) => {
+                return Err(SessionEnd::TemporaryExpired(unit).into());
+            }
             SessionState::UnitChanged(changed) => return Err(PageError::UnitChanged(changed)),
             SessionState::WrongEntries(unit) => return Err(SessionEnd::WrongEntries(unit).into()),
+            SessionState::LoggedOut => return Err(SessionEnd::LoggedOut.into()),
+            SessionState::PasswordChanged => return Err(SessionEnd::PasswordChanged.into()),
             SessionState::None => return Err(SessionEnd::Elsewhere.into()),
         };
         let csrf_token = CsrfToken::from_cookie(&token);

@@ -17,6 +17,10 @@ pub(super) async fn show(
         Err(PageError::LoggedOut | PageError::SessionEnded(_) | PageError::UnitChanged(_)) => {
             Ok(StatusCode::GONE.into_response())
         }
-        Err(error @ (PageError::PasswordChangeRequired | PageError::Page(_))) => Err(error),
+        Err(
+            error @ (PageError::SentAgain(_)
+            | PageError::PasswordChangeRequired
+            | PageError::Page(_)),
+        ) => Err(error),
     }
 }

@@ -78,7 +78,8 @@ fn w4_the_pages_for_everyone_are_in_english_too() -> Result<()> {
             ("/session-over", "You are no longer logged in"),
             ("/session-over?elsewhere", "You are no longer logged in"),
             ("/session-over?lifetime", "You have been logged out"),
-            ("/session-over?temporary", "The temporary password has expired"),
+            ("/session-over?password-changed", "The password has been changed"),
+            ("/session-over?temporary-line", "The temporary password has expired"),
             ("/session-over?void-line", "The password has become invalid"),
             ("/nothing", "This page was not found"),
         ] {

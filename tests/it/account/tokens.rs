@@ -82,7 +82,7 @@ async fn w5_a_forged_token_is_refused_without_the_database() {
         browser.cookies.insert(SESSION.to_owned(), forged.clone());
         assert_eq!(leads_to(&browser.get("/unit").await), "/login", "{forged}");
         browser.cookies.insert(SESSION.to_owned(), forged.clone());
-        assert_eq!(leads_to(&browser.submit(&form, "/logout", &[]).await), "/session-over");
+        assert_eq!(leads_to(&browser.submit(&form, "/logout", &[]).await), "/logged-out");
     }
     postgres.start().unwrap();
     assert_eq!(scene.session(&token).await.status, 200);

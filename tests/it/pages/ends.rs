@@ -1,5 +1,6 @@
 //! Sessions that end, and pages that fail during one (W4 to W6, W12).
 
+use karipass::db::UpdateOutcome;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 
@@ -7,6 +8,7 @@ use super::browser::{Browser, SESSION, leads_to, title, token};
 use super::service;
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT, WRONG};
+use crate::support::operator_db;
 
 const FIELDS: [(&str, &str); 3] =
     [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
@@ -22,29 +24,49 @@ async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end()
     let cookies = browser.cookies.clone();
     for path in ["/", "/password", "/unit"] {
         browser.cookies.clone_from(&cookies);
-        assert_eq!(leads_to(&browser.get(path).await), "/session-over?temporary", "{path}");
+        assert_eq!(leads_to(&browser.get(path).await), "/session-over?temporary-line", "{path}");
         assert!(browser.cookies.is_empty(), "{path}");
     }
     browser.cookies.clone_from(&cookies);
     let sent = browser.submit(&form, "/password", &FIELDS).await;
     let page = browser.get(leads_to(&sent)).await;
     assert_eq!(title(&page), "エラー：仮パスワードの有効期限が切れました");
-    for part in ["24時間が経過したため", "tel:0664806430", "回線単位は「1」", "認証単位が変更され"]
-    {
+    for part in ["24時間が経過したため", "tel:0664806430", "認証単位が変更され"] {
         assert!(page.body.contains(part), "{part}: {page:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w12_the_end_of_a_temporary_password_names_the_one_key() {
+    for (unit, login, key) in [
+        ("line", NUMBER, "「<strong>1</strong>」（回線単位）を押して"),
+        ("number", "0612345601", "「<strong>2</strong>」（電話番号単位）を押して"),
+        ("admin_user", NUMBER, "「<strong>3</strong>」（管理者/ユーザ単位）を押して"),
+    ] {
+        let Scene { owner, service, .. } = Scene::new(unit).await;
+        site::credential(&owner, login, "temporary").await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(login, RIGHT).await;
+        site::age(&owner, login, "24 hours").await;
+        let end = leads_to(&browser.get("/password").await).to_owned();
+        let page = browser.get(&end).await;
+        assert_eq!(title(&page), "エラー：仮パスワードの有効期限が切れました");
+        assert!(page.body.contains(key), "{unit}: {page:?}");
+        assert_eq!(page.body.matches("<strong>").count(), 1, "{unit}: {page:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w6_a_session_that_ended_elsewhere_says_so_for_a_page_as_for_a_form() {
-    let (service, _) = service("password").await;
-    let mut first = Browser::new(&service.base);
-    first.log_in(NUMBER, RIGHT).await;
-    let mut second = first.clone();
+    let Scene { database, service, owner, .. } = Scene::new("line").await;
+    site::credential(&owner, NUMBER, "password").await;
+    let mut second = Browser::new(&service.base);
+    second.log_in(NUMBER, RIGHT).await;
     let form = second.get("/password").await;
-    let top = first.get("/").await;
-    first.submit(&top, "/logout", &[]).await;
     let mut third = second.clone();
+    // The help desk has neither changed a password nor logged out.
+    let ended = operator_db(&database).end_sessions(NUMBER.parse().unwrap(), "nobody").await;
+    assert_eq!(ended.unwrap(), UpdateOutcome::Done);
     let opened = second.get("/password").await;
     assert!(second.cookies.is_empty());
     let sent = third.submit(&form, "/password", &FIELDS).await;
@@ -52,19 +74,32 @@ async fn w6_a_session_that_ended_elsewhere_says_so_for_a_page_as_for_a_form() {
     for (answer, is_form) in [(opened, false), (sent, true)] {
         let page = second.get(leads_to(&answer)).await;
         assert_eq!(title(&page), "エラー：ログインの状態が終了しています");
+        assert!(page.body.contains("電話会社での手続きなどにより"), "{page:?}");
         assert_eq!(page.body.contains("今回送信された内容では、何も変更していません"), is_form);
         assert_eq!(page.body.contains("同じ内容を繰り返し送信した場合"), is_form);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w4_the_page_after_logging_out_is_not_shown_to_someone_who_is_logged_in() {
+async fn w4_the_pages_after_a_session_are_not_shown_to_someone_who_is_logged_in() {
     let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);
-    assert_eq!(title(&browser.get("/logged-out").await), "ログアウトしました");
+    let ends = [
+        ("/logged-out", "/"),
+        ("/timed-out", "/"),
+        ("/session-over", "/"),
+        ("/session-over?elsewhere", "/"),
+        ("/session-over?void-line&lang=ja", "/"),
+        ("/session-over?password-changed", "/?changed"),
+    ];
+    for (path, _) in ends {
+        assert_eq!(browser.get(path).await.status, 200, "{path}");
+    }
     browser.log_in(NUMBER, RIGHT).await;
-    assert_eq!(leads_to(&browser.get("/logged-out").await), "/");
-    assert_eq!(browser.get("/").await.status, 200);
+    for (path, top) in ends {
+        assert_eq!(leads_to(&browser.get(path).await), top, "{path}");
+    }
+    assert_eq!(title(&browser.get("/").await), "設定サイトトップ");
 }
 
 #[tokio::test(flavor = "multi_thread")]

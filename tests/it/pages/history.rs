@@ -50,6 +50,27 @@ async fn w11_the_top_page_shows_the_previous_login_and_the_wrong_entries_since()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w11_a_login_sent_twice_keeps_the_previous_login_and_the_warning() {
+    let scene = Scene::new("line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let mut earlier = Browser::new(&scene.service.base);
+    earlier.move_to([127, 0, 0, 7]);
+    earlier.log_in(NUMBER, RIGHT).await;
+    for _ in 0..2 {
+        assert_eq!(scene.log_in(NUMBER, WRONG).await.status, 401);
+    }
+    let mut browser = Browser::new(&scene.service.base);
+    let form = browser.get("/login").await;
+    for _ in 0..2 {
+        let mut click = browser.clone();
+        click.submit(&form, "/login", &[("number", NUMBER), ("password", RIGHT)]).await;
+        let [login, failures, _] = shown(&mut click).await;
+        assert!(login.ends_with("（IPアドレス 127.0.0.7）"), "{login}");
+        assert_eq!(failures, "2回");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w11_wrong_entries_and_calls_outlive_the_passwords_that_they_were_for() {
     let scene = Scene::new("line").await;
     scene.give(NUMBER, "password", RIGHT).await;

@@ -53,7 +53,7 @@ async fn w4_the_language_switch_keeps_the_page_and_works_after_a_form() {
     let mut browser = Browser::new(&service.base);
     for (path, part) in [
         ("/session-over?void-number", "press <strong>2</strong> (Number unit)"),
-        ("/session-over?temporary", "The temporary password has expired"),
+        ("/session-over?temporary-line", "The temporary password has expired"),
         ("/session-over", "You are no longer logged in"),
         ("/timed-out", "there was no activity for 15 minutes"),
         ("/nothing", "This page was not found"),
@@ -113,8 +113,9 @@ async fn w4_every_page_is_in_english_without_a_word_of_japanese() {
         ("/timed-out", 200, "there was no activity for 15 minutes"),
         ("/session-over", 200, "has changed nothing"),
         ("/session-over?lifetime", 200, "12 hours have passed"),
-        ("/session-over?temporary", 200, "1 for the line unit, 2 for the number unit"),
+        ("/session-over?temporary-number", 200, "press <strong>2</strong> (Number unit)"),
         ("/session-over?void-admin_user", 200, "press <strong>3</strong> (Admin/user unit)"),
+        ("/session-over?password-changed", 200, "log in with the new password"),
         ("/session-over?elsewhere", 200, "To go on, please log in again."),
         ("/nothing", 404, "<title>Error: This page was not found | Settings site</title>"),
         ("/logout", 405, "This is not possible"),

@@ -1,6 +1,7 @@
 //! The settings site's pages over HTTP, as a browser without script would use them.
 
 pub mod browser;
+mod done_twice;
 mod ends;
 mod errors;
 mod forms;

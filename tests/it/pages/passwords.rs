@@ -28,7 +28,8 @@ async fn c6_a_temporary_password_is_changed_before_anything_else() {
     let mut old = browser.clone();
     assert_eq!(leads_to(&change(&mut browser, RIGHT, NEW, NEW).await), "/?changed");
     assert_ne!(browser.cookies[SESSION], old.cookies[SESSION], "a new session");
-    assert_eq!(leads_to(&old.get("/").await), "/session-over?elsewhere", "it is over");
+    let over = old.get("/").await;
+    assert_eq!(leads_to(&over), "/session-over?password-changed", "it is over");
     let notice = "パスワードを変更しました。";
     assert!(browser.get("/?changed").await.body.contains(notice));
     assert!(!browser.get("/").await.body.contains(notice));

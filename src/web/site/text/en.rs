@@ -89,7 +89,6 @@ table! {
     // How to set a temporary password again
     other_unit = "If you call from the contract number and choose an authentication unit other than the current one, the authentication unit changes, and all other passwords and temporary passwords of your contract become invalid.";
     recover(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password. Then log in with that temporary password.";
-    recover_under(number, line, number_unit, admin_user) = "Call the set-up number {number} (charges apply) from your contracted line and set a temporary password again. When you hear the guidance, press the key of your current authentication unit: {line} for the line unit, {number_unit} for the number unit, {admin_user} for the admin/user unit.";
 
     // The login
     login_refused = "You could not be logged in";
@@ -246,10 +245,13 @@ table! {
     temporary_expired_after(hours) = "The temporary password has become invalid, because {hours} hours have passed since it was set. The password has not been changed.";
     password_void = "The password has become invalid";
     password_void_why = "The password or temporary password that you logged in with has become invalid, because it was entered wrongly several times in a row. You have been logged out automatically. Nothing has been changed.";
+    password_was_changed = "The password has been changed";
+    ended_by_password = "Your login on this page has ended, because the password has been changed.";
+    log_in_with_new = "To go on, please log in with the new password.";
     session_over = "You are no longer logged in";
-    ended_elsewhere = "The password or the authentication unit was changed from another page or by telephone, or you logged out on another page.";
-    ended_before_form = "What you have just sent has changed nothing. The password or the authentication unit was changed from another page or by telephone, or you logged out on another page.";
-    sent_again = "If you sent the same form more than once (for example by reloading the page), the first time has made the change.";
+    ended_elsewhere = "Your login has ended, for example because of a change made from another page or by telephone, a logout on another page, or a procedure at the telephone company.";
+    ended_before_form = "What you have just sent has changed nothing. Your login had ended before, for example because of a change made from another page or by telephone, a logout on another page, or a procedure at the telephone company.";
+    sent_again = "If you sent the same form more than once, the first time may have made the change.";
     log_in_to_go_on = "To go on, please log in again.";
     log_in_again = "Log in again";
 

@@ -124,8 +124,9 @@ pub(super) fn heading(lang: Language, kind: ErrorKind) -> Markup {
 pub(super) fn end_heading(lang: Language, end: SessionEnd) -> Markup {
     match end {
         SessionEnd::LoggedOut | SessionEnd::Idle | SessionEnd::PastLifetime => lang.logged_out(),
-        SessionEnd::TemporaryExpired => lang.temporary_expired(),
+        SessionEnd::TemporaryExpired(_) => lang.temporary_expired(),
         SessionEnd::WrongEntries(_) => lang.password_void(),
+        SessionEnd::PasswordChanged => lang.password_was_changed(),
         SessionEnd::Elsewhere | SessionEnd::BeforeForm => lang.session_over(),
     }
 }

@@ -1,0 +1,81 @@
+//! Forms that are sent again after they did their work (`C2`): they get the first answer again. By
+//! then the browser's session may have ended, or be the one that the first answer brought.
+
+use axum::extract::FromRequestParts as _;
+use axum::http::request::Parts;
+
+use super::csrf;
+use super::error::{OrPage as _, PageError};
+use super::form::Form;
+use super::session::RestrictedCookieSession;
+use super::session_end::SessionEnd;
+use crate::auth::FormId;
+use crate::web::AppState;
+use domain::phone_number::PhoneNumber;
+
+const LOGIN: &str = "/login";
+const PASSWORD: &str = "/password";
+const LOGOUT: &str = "/logout";
+
+/// The answer to a form whose token is not that of the browser's session: the first answer again,
+/// or `otherwise`.
+pub(super) async fn answer(
+    parts: &mut Parts,
+    state: &AppState,
+    form: &Form,
+    otherwise: PageError,
+) -> PageError {
+    if parts.uri.path() == LOGIN && is_logged_in(parts, state, form).await {
+        return PageError::SentAgain("/");
+    }
+    match csrf::form_id(form) {
+        Some(id) if parts.uri.path() == PASSWORD => answer_password(state, &id, otherwise).await,
+        Some(_) | None => otherwise,
+    }
+}
+
+/// The same for a form of a password change.
+pub(super) async fn answer_password(
+    state: &AppState,
+    form: &FormId,
+    otherwise: PageError,
+) -> PageError {
+    match state.auth().has_changed_password(form).await.or_page() {
+        Ok(true) => PageError::SentAgain(SessionEnd::PasswordChanged.path()),
+        Ok(false) => otherwise,
+        Err(error) => error,
+    }
+}
+
+/// Whether the browser is logged in already with the number of a login form.
+async fn is_logged_in(parts: &mut Parts, state: &AppState, form: &Form) -> bool {
+    let session = RestrictedCookieSession::from_request_parts(parts, state).await;
+    let number = PhoneNumber::from_typed(form.peek("number"));
+    session.is_ok_and(|session| number == Ok(session.access.login))
+}
+
+/// The answer to a form at `path` whose session has ended. A browser that sends a form was logged
+/// in before. The page says that the form has changed nothing, unless the same form has already
+/// changed the unit, or was to log out.
+pub(super) fn session_ended(error: PageError, path: &str) -> PageError {
+    match error {
+        PageError::LoggedOut | PageError::SessionEnded(SessionEnd::Elsewhere) if path == LOGOUT => {
+            SessionEnd::LoggedOut.into()
+        }
+        PageError::UnitChanged(_) | PageError::SessionEnded(_) if path == LOGOUT => error,
+        PageError::UnitChanged(changed)
+            if path.strip_prefix("/unit/") != Some(changed.unit.as_str()) =>
+        {
+            SessionEnd::BeforeForm.into()
+        }
+        PageError::LoggedOut
+        | PageError::SessionEnded(
+            SessionEnd::LoggedOut | SessionEnd::PasswordChanged | SessionEnd::Elsewhere,
+        ) => SessionEnd::BeforeForm.into(),
+        PageError::SessionEnded(_)
+        | PageError::UnitChanged(_)
+        | PageError::SentAgain(_)
+        | PageError::PasswordChangeRequired
+        | PageError::Page(_) => error,
+    }
+}
