@@ -69,6 +69,8 @@ pub enum UnitVerdict {
     Wrong {
         /// Their numbers, in the order of the contract.
         numbers: Vec<PhoneNumber>,
+        /// Numbers whose password is required and was not submitted.
+        missing: Vec<PhoneNumber>,
         /// The right ones, which need not be given again (`U4`).
         proven: Vec<ProvenPassword>,
         /// How many of their credentials became void.
@@ -79,12 +81,14 @@ pub enum UnitVerdict {
     /// The passwords of these numbers are required and cannot be given: void by wrong entries, or
     /// the contract number's and never set (`U3`). Nothing was counted.
     CredentialVoid(Vec<PhoneNumber>),
-    /// Other passwords are required; nothing was compared.
+    /// Other passwords are required. Nothing was compared, unless a form lacks only some of them.
     OtherPasswords {
         /// Numbers whose password is required and was not submitted.
         missing: Vec<PhoneNumber>,
         /// Numbers whose password was submitted and is not required.
         unasked: Vec<PhoneNumber>,
+        /// The right ones that were compared, which need not be given again (`U4`).
+        proven: Vec<ProvenPassword>,
     },
     /// The unit is in force already; nothing was compared.
     InForce,
@@ -106,9 +110,12 @@ pub struct Allowed {
     /// The credential of the initiator.
     initiator: Credential,
     plan: UnitChangePlan,
-    /// The credentials whose passwords are required, with their numbers, in the order of the
-    /// contract.
+    /// The credentials whose passwords are required and submitted, with their numbers, in the order
+    /// of the contract.
     pub required: Vec<(PhoneNumber, Credential)>,
+    /// Numbers whose password is required and was not submitted with the form. What was submitted
+    /// is compared, but the unit cannot change.
+    missing: Vec<PhoneNumber>,
 }
 
 impl Allowed {
@@ -154,15 +161,19 @@ pub fn examine(snapshot: &Snapshot, request: &UnitRequest) -> Result<Allowed, Un
         numbers.iter().filter(|number| !others.contains(number)).copied().collect()
     };
     let (missing, unasked) = (without(required, submitted), without(submitted, required));
-    if !missing.is_empty() || !unasked.is_empty() {
-        return Err(UnitVerdict::OtherPasswords { missing, unasked });
+    let is_comparable = match request.version {
+        FormVersion::Session => missing.is_empty(),
+        FormVersion::Form(_) => missing.is_empty() || missing.len() < required.len(),
+    };
+    if !is_comparable || !unasked.is_empty() {
+        return Err(UnitVerdict::OtherPasswords { missing, unasked, proven: Vec::new() });
     }
     let credentials = snapshot.credentials_by_number();
     let credential = |number: &PhoneNumber| {
         credentials.get(number).map(|credential| (*number, (*credential).clone()))
     };
-    let required = required.iter().filter_map(credential).collect();
-    Ok(Allowed { initiator: initiator.clone(), plan, required })
+    let required = without(required, &missing).iter().filter_map(credential).collect();
+    Ok(Allowed { initiator: initiator.clone(), plan, required, missing })
 }
 
 /// Decides a unit change. A comparison counts only if the same credentials are still required.
@@ -175,10 +186,14 @@ pub fn decide(
     let Some(snapshot) = snapshot else { return Decision::refuse(UnitVerdict::SessionOver, []) };
     let mut decision = match examine(snapshot, request) {
         Ok(allowed) if is_same(&allowed, compared) => {
-            if compared.iter().all(|one| one.result.is_match()) {
+            if !compared.iter().all(|one| one.result.is_match()) {
+                count_failures(snapshot, allowed, request, compared)
+            } else if allowed.missing.is_empty() {
                 change(snapshot, allowed, request)
             } else {
-                count_failures(snapshot, &allowed, request, compared)
+                let (missing, proven) = (allowed.missing, proven(compared));
+                let reply = UnitVerdict::OtherPasswords { missing, unasked: Vec::new(), proven };
+                Decision::refuse(reply, [])
             }
         }
         Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login),
@@ -226,7 +241,7 @@ fn is_same(allowed: &Allowed, compared: &[ComparedPassword]) -> bool {
 
 /// Changes the unit, and decides each credential's fate.
 fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decision<UnitVerdict> {
-    let Allowed { initiator, plan, required: _ } = allowed;
+    let Allowed { initiator, plan, required: _, missing: _ } = allowed;
     let UnitChangePlan { logins, voided, dropped, .. } = plan;
     let copied: Vec<PhoneNumber> = logins
         .iter()
@@ -265,7 +280,7 @@ fn lost(
 /// counted before.
 fn count_failures(
     snapshot: &Snapshot,
-    allowed: &Allowed,
+    allowed: Allowed,
     request: &UnitRequest,
     compared: &[ComparedPassword],
 ) -> Decision<UnitVerdict> {
@@ -295,7 +310,8 @@ fn count_failures(
     let not_right = compared.iter().filter(|one| !one.result.is_match());
     let reply = UnitVerdict::Wrong {
         numbers: not_right.map(|one| one.number).collect(),
-        proven: compared.iter().filter(|one| one.result.is_match()).map(proven).collect(),
+        missing: allowed.missing,
+        proven: proven(compared),
         voided: voided.len(),
         session_over,
     };
@@ -305,8 +321,10 @@ fn count_failures(
     Decision { change, audit, reply }
 }
 
-fn proven(compared: &ComparedPassword) -> ProvenPassword {
-    ProvenPassword { number: compared.number, credential: compared.credential }
+/// The right ones among these.
+fn proven(compared: &[ComparedPassword]) -> Vec<ProvenPassword> {
+    let right = compared.iter().filter(|one| one.result.is_match());
+    right.map(|one| ProvenPassword { number: one.number, credential: one.credential }).collect()
 }
 
 fn entries(event: AuditEvent, numbers: &[PhoneNumber]) -> Vec<AuditEntry> {

@@ -118,7 +118,7 @@ fn respond(
         UnitVerdict::CredentialVoid(numbers) => {
             Err(Problem::credential_void(&numbers, state.set_up_number()))
         }
-        UnitVerdict::OtherPasswords { missing, unasked } if missing.is_empty() => {
+        UnitVerdict::OtherPasswords { missing, unasked, .. } if missing.is_empty() => {
             Err(Problem::passwords_not_required(&unasked))
         }
         UnitVerdict::OtherPasswords { missing, .. } => Err(Problem::passwords_missing(&missing)),

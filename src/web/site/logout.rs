@@ -67,10 +67,7 @@ pub(super) async fn timed_out(session: OptionalSession) -> Response {
     ended(session, SessionEnd::Idle)
 }
 
-pub(super) async fn session_over(
-    RawQuery(query): RawQuery,
-    session: OptionalSession,
-) -> Response {
+pub(super) async fn session_over(RawQuery(query): RawQuery, session: OptionalSession) -> Response {
     ended(session, SessionEnd::from_query(query.as_deref()))
 }
 

@@ -1,7 +1,7 @@
 //! `/unit` and `/unit/{unit}` (認証単位変更, table `U`): the choice of the unit, and the passwords that
 //! the change requires.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
@@ -14,7 +14,6 @@ use super::error::{ForPage, OrPage as _, PageError, UNIT_CHANGED};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
 use super::form::Form;
-use super::language::Language;
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::{CookieSession, RestrictedCookieSession};
@@ -152,7 +151,7 @@ pub(super) async fn change(
         access: session.access.clone(),
         unit,
         passwords,
-        proven: proven.clone(),
+        proven,
         version: FormVersion::Form(version),
         form: Some(id),
         address: rate_limit.address,
@@ -160,7 +159,7 @@ pub(super) async fn change(
     };
     let result = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&result));
-    let sent = SentForm { unit, version, proven };
+    let sent = SentForm { unit, version };
     respond(&state, &session, &sent, result.or_page()?, &reservation).await
 }
 
@@ -168,7 +167,6 @@ pub(super) async fn change(
 struct SentForm {
     unit: AuthUnit,
     version: i64,
-    proven: Vec<ProvenPassword>,
 }
 
 /// Builds the form's page only for an answer that shows it.
@@ -189,16 +187,16 @@ async fn respond(
         UnitVerdict::Wrong { session_over: true, .. } => {
             Err(SessionEnd::WrongEntries(session.access.unit).into())
         }
-        UnitVerdict::Wrong { numbers, proven, .. } => {
+        UnitVerdict::Wrong { numbers, missing, proven, .. } => {
             let page = page().await?.with_proofs(state.seals(), &session.token, &proven);
-            Ok(page.with_errors(&numbers, Language::wrong_of))
+            Ok(page.with_errors(&numbers, &missing))
         }
         UnitVerdict::CredentialVoid(numbers) => {
             Ok(page().await?.with_blocked(&numbers).render(StatusCode::CONFLICT))
         }
-        UnitVerdict::OtherPasswords { missing, unasked } if unasked.is_empty() => {
-            let page = page().await?.with_proofs(state.seals(), &session.token, &form.proven);
-            Ok(page.with_errors(&missing, Language::enter_password_of))
+        UnitVerdict::OtherPasswords { missing, unasked, proven } if unasked.is_empty() => {
+            let page = page().await?.with_proofs(state.seals(), &session.token, &proven);
+            Ok(page.with_errors(&[], &missing))
         }
         UnitVerdict::OtherPasswords { .. }
         | UnitVerdict::InForce
@@ -327,18 +325,18 @@ impl FormPage {
         self
     }
 
-    /// The form again, with an error beside each of these numbers' passwords.
-    fn with_errors(
-        mut self,
-        numbers: &[PhoneNumber],
-        message: fn(Language, String) -> Markup,
-    ) -> Response {
-        for number in numbers {
-            self.errors.add(field_id(*number), message(self.layout.lang, number.hyphenated()));
-        }
-        // A proof of a replaced password is invalid.
-        for field in self.fields.iter_mut().filter(|field| self.errors.has(&field.id)) {
-            field.proof = None;
+    /// The form again, with an error beside the passwords of these numbers.
+    fn with_errors(mut self, wrong: &[PhoneNumber], missing: &[PhoneNumber]) -> Response {
+        let lang = self.layout.lang;
+        let [wrong, missing] = [wrong, missing]
+            .map(|numbers| numbers.iter().map(PhoneNumber::as_str).collect::<HashSet<_>>());
+        for field in &self.fields {
+            let digits = field.digits.as_str();
+            if wrong.contains(digits) {
+                self.errors.add(field.id.clone(), lang.wrong_of(field.number.clone()));
+            } else if missing.contains(digits) {
+                self.errors.add(field.id.clone(), lang.enter_password_of(field.number.clone()));
+            }
         }
         self.render(StatusCode::UNPROCESSABLE_ENTITY)
     }

@@ -123,7 +123,8 @@ async fn the_csrf_token_is_another_with_every_login() {
     let top = browser.get("/").await;
     assert_ne!(token(&page), token(&top));
     assert_ne!(browser.cookies[SESSION], before);
-    let stale = browser.submit(&page, "/login", &FIELDS).await;
+    let fields = [("number", "0699999999"), ("password", RIGHT)];
+    let stale = browser.submit(&page, "/login", &fields).await;
     assert_eq!(stale.status, 403, "the login's form is over with the login");
     browser.submit(&top, "/logout", &[]).await;
     browser.log_in(NUMBER, RIGHT).await;

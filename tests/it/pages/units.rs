@@ -124,21 +124,30 @@ async fn u_an_empty_password_is_asked_for_and_not_counted() {
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let page = browser.get("/unit/line").await;
-    for (passwords, missing) in [
-        (vec![(ONE, ""), (TWO, WRONG)], vec![ONE]),
-        (vec![(ONE, WRONG), (TWO, "")], vec![TWO]),
-        (vec![], vec![ONE, TWO]),
+    for (passwords, missing, counted) in [
+        (vec![(ONE, ""), (TWO, "")], vec![ONE, TWO], [0, 0]),
+        (vec![], vec![ONE, TWO], [0, 0]),
+        (vec![(ONE, ""), (TWO, RIGHT)], vec![ONE], [0, 0]),
+        // What was entered is compared and counted, once.
+        (vec![(ONE, ""), (TWO, WRONG)], vec![ONE], [0, 1]),
+        (vec![(ONE, ""), (TWO, WRONG)], vec![ONE], [0, 1]),
+        (vec![(ONE, WRONG), (TWO, "")], vec![TWO], [1, 1]),
     ] {
         let answer = send(&mut browser, &page, "/unit/line", &passwords).await;
         assert_eq!(answer.status, 422);
         for number in [ONE, TWO] {
+            let is_wrong = passwords.contains(&(number, WRONG));
             let is_marked = answer.body.contains(&format!("id=\"password-{number}-error\""));
-            assert_eq!(is_marked, missing.contains(&number), "{answer:?}");
+            assert_eq!(is_marked, is_wrong || missing.contains(&number), "{answer:?}");
         }
-        assert!(answer.body.contains("のパスワードを入力してください。"));
+        let asked = answer.body.matches("＊06-1234-560").count();
+        let entered = answer.body.matches("のパスワードを入力してください。</p>").count();
+        let wrong = passwords.iter().filter(|(_, typed)| *typed == WRONG).count();
+        assert_eq!((asked, entered), (missing.len() + wrong, missing.len()), "{answer:?}");
+        for (number, counted) in [ONE, TWO].into_iter().zip(counted) {
+            assert_eq!(site::count(&owner, number).await, (counted, false), "{passwords:?}");
+        }
     }
-    assert_eq!(site::count(&owner, ONE).await, (0, false));
-    assert_eq!(site::count(&owner, TWO).await, (0, false));
     assert_eq!(unit(&owner).await, "number");
 }
 
