@@ -130,8 +130,8 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let ended = AuditEvent::SessionEnded(SessionEndReason::UnitChanged);
             let hash = initiator.password_hash.as_ref().map(PhcString::expose);
             vec![
-                ended_session::insert_unit_changed(contract, request.session, outcome),
                 audit::event_statement(END_SESSIONS, &scope, ended),
+                ended_session::insert_unit_changed(contract, request.session, outcome),
                 Statement::new(DELETE_CREDENTIALS)
                     .with([as_strs(dropped), as_strs(copied)].concat()),
                 Statement::new(VOID_CREDENTIALS).with(as_strs(voided)),

@@ -40,14 +40,15 @@ enum Reason {
     PasswordChanged,
 }
 
-/// Keeps the `$reason` of the sessions that a statement before has deleted as `ended`.
+/// Keeps the `$reason` of the sessions that a statement has deleted as `ended`.
 macro_rules! keep_ended {
     ($reason:literal) => {
         concat!(
             "INSERT INTO ended_session (token_digest, contract_number, unit, reason)
              SELECT token_digest, contract.number, contract.unit, '",
             $reason,
-            "' FROM ended JOIN contract ON contract.number = ended.contract_number"
+            "' FROM ended JOIN contract ON contract.number = ended.contract_number
+             ON CONFLICT DO NOTHING"
         )
     };
 }
@@ -61,10 +62,13 @@ pub(super) const END_BY_WRONG_ENTRIES: &str = concat!(
     keep_ended!("wrong_entries")
 );
 
+/// Runs after the session was deleted: whatever else ends it at once waits for that, or is over.
 const INSERT_UNIT_CHANGED: &str = "
     INSERT INTO ended_session (token_digest, contract_number, unit, reason, outcome)
     SELECT $1::bytea, $2::text, $3::text, 'unit_changed', $4::text::jsonb
-    WHERE $1::bytea IS NOT NULL";
+    WHERE $1::bytea IS NOT NULL
+    ON CONFLICT (token_digest) DO UPDATE SET
+        unit = excluded.unit, reason = excluded.reason, outcome = excluded.outcome";
 
 const FIND: &str = "
     SELECT unit, reason, outcome::text FROM ended_session
