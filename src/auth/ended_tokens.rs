@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::SessionState;
+use super::session_state::SessionState;
 use domain::session::TokenDigest;
 
 /// How many are remembered; each of them has cost a login.

@@ -13,6 +13,7 @@ mod ended_tokens;
 mod form_id;
 mod login;
 mod seal;
+mod session_state;
 mod temporary_password;
 mod token;
 mod unit_progress;
@@ -27,6 +28,7 @@ pub use client_secret::{ClientSecret, InvalidClientSecret};
 pub use form_id::FormId;
 pub use login::{LoginAttempt, LoginRefusal, LoginVerdict};
 pub use seal::Seals;
+pub use session_state::SessionState;
 pub use temporary_password::{HashAhead, IssueOutcome};
 pub use token::{Audience, SessionToken};
 pub use unit_progress::ComparedCount;
@@ -35,14 +37,12 @@ use crate::db::session::SessionLookup;
 use crate::db::{Db, DbError, DbFailure, EndedSession, IdempotencyKey};
 use crate::hashing::{HashError, Hasher, Renewed, Salt};
 use domain::access::Access;
-use domain::auth_unit::AuthUnit;
 use domain::common_passwords::CommonPasswords;
 use domain::contract::Contract;
 use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
 use domain::session::LoginHistory;
-use domain::unit_outcome::UnitChanged;
 use ended_tokens::EndedTokens;
 use unit_progress::UnitProgress;
 
@@ -81,29 +81,6 @@ impl AuthError {
             DbError::OutcomeUnknown(failure) => Self::OutcomeUnknown(failure),
         }
     }
-}
-
-/// The result of looking up a session's token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionState {
-    /// A session that has not ended. It may only change its password if its access says so (`C6`).
-    Live(Box<Access>),
-    /// A session that ended because it was idle (`W5`).
-    Idle,
-    /// A session that ended after its 12 hours (`W5`).
-    PastLifetime,
-    /// A session whose temporary password has expired, under this unit (`C1`).
-    TemporaryExpired(AuthUnit),
-    /// A session that has changed the unit (`U`).
-    UnitChanged(Box<UnitChanged>),
-    /// A session that ended by wrong entries sent from it, under this unit (`C2`).
-    WrongEntries(AuthUnit),
-    /// A session that ended by logging out (`W5`).
-    LoggedOut,
-    /// A session whose password was changed, by itself or another session (`C5`).
-    PasswordChanged,
-    /// No session, or one that has ended otherwise.
-    None,
 }
 
 impl AuthService {

@@ -3,23 +3,14 @@
 
 use std::fmt;
 
-use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::error::{OrPage as _, PageError};
-use super::error_kind::ErrorKind;
-use super::form::{self, Form};
-use super::sent_again;
-use super::session_end::SessionEnd;
+use super::form::Form;
 use crate::auth::{FormId, SessionToken};
-use crate::web::AppState;
-use crate::web::body::{has_content_type, read_limited};
 use domain::rules;
 
 /// The hidden field with the token.
@@ -55,6 +46,11 @@ impl CsrfToken {
         self.0.clone()
     }
 
+    /// Whether a form was sent with this token.
+    pub(super) fn is_in(&self, form: &Form) -> bool {
+        self.matches(form.peek(TOKEN_FIELD))
+    }
+
     fn matches(&self, sent: &str) -> bool {
         self.0.as_bytes().ct_eq(sent.as_bytes()).into()
     }
@@ -80,58 +76,9 @@ impl FormTokens {
     }
 }
 
-/// A form that was sent with the CSRF token of `session`.
-#[derive(Debug)]
-pub(super) struct CsrfForm<S> {
-    pub(super) session: S,
-    /// The form's id; a new one if it came without.
-    pub(super) id: FormId,
-    pub(super) form: Form,
-}
-
-impl<S> FromRequest<AppState> for CsrfForm<S>
-where
-    S: CsrfBound + FromRequestParts<AppState, Rejection = PageError> + Send,
-{
-    type Rejection = PageError;
-
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
-        let (mut parts, body) = request.into_parts();
-        let session = match S::from_request_parts(&mut parts, state).await {
-            Ok(session) => session,
-            Err(error) => {
-                let was_changed =
-                    matches!(error, PageError::SessionEnded(SessionEnd::PasswordChanged));
-                let otherwise = sent_again::session_ended(error, parts.uri.path());
-                if !was_changed {
-                    return Err(otherwise);
-                }
-                let form = read(&parts, body, rules::MAX_BODY_BYTES).await?;
-                return Err(sent_again::answer(&mut parts, state, &form, otherwise).await);
-            }
-        };
-        let form = read(&parts, body, session.max_form_bytes()).await?;
-        if session.csrf_token().matches(form.peek(TOKEN_FIELD)) {
-            let id = form_id(&form).unwrap_or_else(|| FormId::draw(&mut rand::rng()));
-            Ok(Self { session, id, form })
-        } else {
-            let otherwise = PageError::from(ErrorKind::CsrfError);
-            Err(sent_again::answer(&mut parts, state, &form, otherwise).await)
-        }
-    }
-}
-
 /// The id of a form that came with one.
 pub(super) fn form_id(form: &Form) -> Option<FormId> {
     form.peek(ID_FIELD).parse().ok()
-}
-
-async fn read(parts: &Parts, body: Body, max_bytes: usize) -> Result<Form, PageError> {
-    if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
-        return Err(PageError::from(ErrorKind::Malformed));
-    }
-    let body = read_limited(&parts.headers, body, max_bytes).await.or_page()?;
-    Form::decode(&body).ok_or_else(|| PageError::from(ErrorKind::Malformed))
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::csrf::{CsrfForm, FormTokens};
+use super::csrf::FormTokens;
+use super::csrf_form::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::field_errors::FieldErrors;
 use super::layout::{Layout, render};

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::csrf::CsrfForm;
+use super::csrf_form::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::markup::Markup;

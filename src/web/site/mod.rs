@@ -13,6 +13,7 @@ mod accessibility;
 mod assets;
 mod cookie;
 mod csrf;
+mod csrf_form;
 mod entry;
 mod error;
 mod error_kind;

@@ -8,7 +8,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::cookie;
-use super::csrf::{CsrfForm, FormTokens};
+use super::csrf::FormTokens;
+use super::csrf_form::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;

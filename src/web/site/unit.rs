@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::csrf::{CsrfForm, FormTokens};
+use super::csrf::FormTokens;
+use super::csrf_form::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError, UNIT_CHANGED};
 use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
