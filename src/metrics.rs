@@ -3,7 +3,8 @@
 //! Code records under these constants alone. `describe` gives each its `HELP` line, and a test
 //! compares [`ALL`] with the table in `docs/operations.md` and with what a daemon exports.
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
+use jiff::Timestamp;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// Defines the constants and lists them all.
 macro_rules! metrics {
@@ -37,7 +38,7 @@ metrics! {
     Counter WRONG_ENTRIES = "karipass_call_wrong_entries_total":
         "Wrong entries of callers, by step and reason.";
     Gauge LAST_CALL = "karipass_last_call_timestamp_seconds":
-        "Time of the last call, in seconds since 1970.";
+        "Time of the last call, or of the start before the first, in seconds since 1970.";
     Counter CALL_MAILBOX_OVERFLOWS = "karipass_call_mailbox_overflows_total":
         "Calls ended because they fell too far behind their events.";
     Counter CALLS_ADOPTED = "karipass_calls_adopted_total":
@@ -120,9 +121,9 @@ pub(crate) fn describe() {
     }
 }
 
-/// Starts the counters that alerts watch at 0: Prometheus sees no increase from a missing series to
-/// 1.
-pub(crate) fn start_counters() {
+/// Starts what alerts watch: counters at 0, since Prometheus sees no increase from a missing series
+/// to 1, and the time of the last call at the start, so that hours without a call count from it.
+pub(crate) fn start_series(started: Timestamp) {
     for outcome in ["stored", "trouble", "failed", "foreign_media"] {
         for unit in ["none", "line", "number", "admin_user"] {
             counter!(CALLS_ENDED, "outcome" => outcome, "unit" => unit).increment(0);
@@ -132,6 +133,8 @@ pub(crate) fn start_counters() {
         counter!(PASSWORD_HASH_PANICS, "pool" => pool).increment(0);
         counter!(PASSWORD_HASH_REJECTED, "pool" => pool).increment(0);
     }
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 million years")]
+    gauge!(LAST_CALL).set(started.as_second() as f64);
     counter!(CALL_MAILBOX_OVERFLOWS).increment(0);
     counter!(CREDENTIALS_VOIDED, "reason" => "wrong_entries").increment(0);
     counter!(RELOADS, "outcome" => "refused").increment(0);

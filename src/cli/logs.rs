@@ -34,7 +34,8 @@ pub(super) struct LogsArguments {
     /// Keep printing new lines; with `--since`, start there.
     #[arg(long, short)]
     follow: bool,
-    /// Only lines of one call, named by its channel or its SIP Call-ID.
+    /// Only lines of one call, named by its channel, or by its SIP Call-ID if the line of its
+    /// beginning is among those that are read.
     #[arg(long, value_name = "ID")]
     call: Option<String>,
     /// Only lines about numbers with the same first six digits (logs mask the rest).

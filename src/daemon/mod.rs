@@ -80,7 +80,7 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
         .set_buckets_for_metric(Matcher::Full(CALL_MAILBOX_DEPTH.to_owned()), &DEPTH_BUCKETS)?
         .install_recorder()?;
     crate::metrics::describe();
-    crate::metrics::start_counters();
+    crate::metrics::start_series(crate::clock::wall_clock());
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;

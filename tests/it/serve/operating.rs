@@ -146,6 +146,8 @@ async fn a_daemon_exports_documented_metrics_with_documented_labels() {
     for counter in watched {
         assert!(fresh.contains(&format!("\n{counter}")), "{counter} does not start at 0");
     }
+    // Nor can it count hours without a call from a missing series.
+    assert!(fresh.contains("\nkaripass_last_call_timestamp_seconds "));
     assert_eq!(whole.client.log_in(&whole.daemon.base, NUMBER, WRONG).await.status, 401);
     whole.fake.call("exported.1", &["trusted", NUMBER]);
     whole.fake.wait_for_playback("exported.1", "menu").await;
