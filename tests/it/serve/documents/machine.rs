@@ -15,7 +15,8 @@ use crate::site::{Certified, KEYS, NUMBER, RIGHT};
 use crate::support::{KARIPASS, WAIT_TIMEOUT, karipass, run, wait_until};
 
 /// The programs that a block may run besides `karipass`; no others are found.
-const PROGRAMS: [&str; 8] = ["base64", "cat", "curl", "head", "ln", "mkdir", "psql", "tail"];
+const PROGRAMS: [&str; 9] =
+    ["base64", "cat", "curl", "head", "ln", "mkdir", "pg_dump", "psql", "tail"];
 /// A journal of one unit, as long as `karipass` reads it.
 const JOURNAL: &str = "#!/bin/sh
 case $* in
@@ -96,6 +97,7 @@ impl Machine {
             ("host=/run/postgresql dbname=karipass user=karipass_owner", &*database.owner_url),
             ("host=/run/postgresql dbname=karipass user=karipass", &database.daemon_url),
             ("--dbname karipass", &format!("--dbname '{}'", database.owner_url)),
+            ("karipass.dump karipass", &format!("karipass.dump '{}'", database.owner_url)),
             ("localhost:8443", &format!("localhost{site}")),
             ("…", RIGHT),
             (" /etc/", &format!(" {folder}/etc/")),
@@ -107,7 +109,10 @@ impl Machine {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-euc", &lines]).current_dir(self.etc()).env_clear();
         shell.env("PATH", self.folder.path().join("bin")).env("HOME", self.folder.path());
-        shell.env("KARIPASS_CONFIG", self.etc().join("karipass.toml"));
+        // Once a document has made the operator's configuration, the next ones use it.
+        let operator = self.etc().join("operator.toml");
+        let package = self.etc().join("karipass.toml");
+        shell.env("KARIPASS_CONFIG", if operator.exists() { operator } else { package });
         shell
     }
 
