@@ -123,7 +123,7 @@ impl Machine {
         assert_eq!(ran.status, 0, "{place}: {ran:?}");
     }
 
-    /// Runs a command until it prints something, while things happen, and interrupts it.
+    /// Runs a command until it prints something, while things happen, and ends it.
     pub(super) async fn run_until_output(&self, place: &str, command: &str) {
         let output = self.folder.path().join("output");
         let mut shell = self.shell(&format!("exec {command}"));
@@ -138,7 +138,8 @@ impl Machine {
         })
         .await;
         assert_eq!(child.exit_status().unwrap(), None, "{place}: {command} ended by itself");
-        child.signal(Signal::INT).unwrap();
+        // Not SIGINT: a test that runs in the background may have inherited that it is ignored.
+        child.signal(Signal::TERM).unwrap();
         child.wait_for_end(WAIT_TIMEOUT).unwrap();
     }
 }
