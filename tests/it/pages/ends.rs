@@ -12,6 +12,12 @@ use crate::support::operator_db;
 
 const FIELDS: [(&str, &str); 3] =
     [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+/// Each unit, a number that logs in under it, and the one key to press.
+const KEYS: [(&str, &str, &str); 3] = [
+    ("line", NUMBER, "「<strong>1</strong>」（回線単位）を押して"),
+    ("number", "0612345601", "「<strong>2</strong>」（電話番号単位）を押して"),
+    ("admin_user", NUMBER, "「<strong>3</strong>」（管理者/ユーザ単位）を押して"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end() {
@@ -38,11 +44,7 @@ async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w12_the_end_of_a_temporary_password_names_the_one_key() {
-    for (unit, login, key) in [
-        ("line", NUMBER, "「<strong>1</strong>」（回線単位）を押して"),
-        ("number", "0612345601", "「<strong>2</strong>」（電話番号単位）を押して"),
-        ("admin_user", NUMBER, "「<strong>3</strong>」（管理者/ユーザ単位）を押して"),
-    ] {
+    for (unit, login, key) in KEYS {
         let Scene { owner, service, .. } = Scene::new(unit).await;
         site::credential(&owner, login, "temporary").await;
         let mut browser = Browser::new(&service.base);
@@ -141,11 +143,7 @@ async fn w4_every_error_page_of_a_session_shows_the_login_and_the_way_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w12_where_the_unit_is_known_the_one_key_is_named() {
-    for (unit, login, key) in [
-        ("line", NUMBER, "「<strong>1</strong>」（回線単位）を押して"),
-        ("number", "0612345601", "「<strong>2</strong>」（電話番号単位）を押して"),
-        ("admin_user", NUMBER, "「<strong>3</strong>」（管理者/ユーザ単位）を押して"),
-    ] {
+    for (unit, login, key) in KEYS {
         let Scene { owner, service, .. } = Scene::new(unit).await;
         site::credential(&owner, login, "temporary").await;
         let mut browser = Browser::new(&service.base);
