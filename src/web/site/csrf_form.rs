@@ -9,7 +9,6 @@ use super::error::{OrPage as _, PageError};
 use super::error_kind::ErrorKind;
 use super::form::{self, Form};
 use super::sent_again;
-use super::session_end::SessionEnd;
 use crate::auth::FormId;
 use crate::web::AppState;
 use crate::web::body::{has_content_type, read_limited};
@@ -35,10 +34,9 @@ where
         let session = match S::from_request_parts(&mut parts, state).await {
             Ok(session) => session,
             Err(error) => {
-                let was_changed =
-                    matches!(error, PageError::SessionEnded(SessionEnd::PasswordChanged));
+                let may_be_done = sent_again::may_be_done(&error, parts.uri.path());
                 let otherwise = sent_again::session_ended(error, parts.uri.path());
-                if !was_changed {
+                if !may_be_done {
                     return Err(otherwise);
                 }
                 let form = read(&parts, body, rules::MAX_BODY_BYTES).await?;

@@ -16,6 +16,8 @@ use domain::unit_outcome::UnitChanged;
 
 /// The page of a unit change's outcome.
 pub(super) const UNIT_CHANGED: &str = "/unit-changed";
+/// The same page after a form that has changed nothing.
+pub(super) const UNIT_CHANGED_BEFORE_FORM: &str = "/unit-changed?form";
 
 /// An answer other than the requested page.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) enum PageError {
     SessionEnded(SessionEnd),
     /// The browser's session has ended by its change of the unit.
     UnitChanged(Box<UnitChanged>),
+    /// The browser's session has ended by its change of the unit; this form has changed nothing.
+    FormAfterUnitChange,
     /// The same form has done its work before; this page is its first answer, or leads to it.
     SentAgain(&'static str),
     /// The session may do nothing but change the password (`C6`).
@@ -99,11 +103,12 @@ impl IntoResponse for PageError {
         match self {
             Self::LoggedOut => (expire_session, Redirect::to("/login")).into_response(),
             // The browser may have a newer cookie by now: the form may have been sent twice.
-            Self::SessionEnded(end @ SessionEnd::BeforeForm) => {
+            Self::SessionEnded(end @ SessionEnd::BeforeForm(_)) => {
                 Redirect::to(end.path()).into_response()
             }
             // The cookie identifies the outcome.
             Self::UnitChanged(_) => Redirect::to(UNIT_CHANGED).into_response(),
+            Self::FormAfterUnitChange => Redirect::to(UNIT_CHANGED_BEFORE_FORM).into_response(),
             Self::SentAgain(page) => Redirect::to(page).into_response(),
             Self::SessionEnded(end) => (expire_session, Redirect::to(end.path())).into_response(),
             Self::PasswordChangeRequired => {

@@ -45,6 +45,7 @@ pub(super) async fn show(
             PageError::LoggedOut
             | PageError::SessionEnded(_)
             | PageError::UnitChanged(_)
+            | PageError::FormAfterUnitChange
             | PageError::SentAgain(_)
             | PageError::PasswordChangeRequired,
         ) => {

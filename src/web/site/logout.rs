@@ -11,7 +11,7 @@ use super::error::{ForPage, OrPage as _, PageError};
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::{OptionalSession, RestrictedCookieSession};
-use super::session_end::SessionEnd;
+use super::session_end::{EndBeforeForm, SessionEnd};
 use super::text::{self, Recovery};
 use super::top;
 use crate::auth::Audience;
@@ -42,7 +42,7 @@ impl LoggedOutPage {
             | SessionEnd::PastLifetime
             | SessionEnd::PasswordChanged
             | SessionEnd::Elsewhere
-            | SessionEnd::BeforeForm => None,
+            | SessionEnd::BeforeForm(_) => None,
         }
     }
 }

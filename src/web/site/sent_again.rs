@@ -8,7 +8,7 @@ use super::csrf;
 use super::error::{OrPage as _, PageError};
 use super::form::Form;
 use super::session::RestrictedCookieSession;
-use super::session_end::SessionEnd;
+use super::session_end::{EndBeforeForm, SessionEnd};
 use crate::auth::FormId;
 use crate::web::AppState;
 use domain::phone_number::PhoneNumber;
@@ -47,6 +47,16 @@ pub(super) async fn answer_password(
     }
 }
 
+/// Whether a form at `path`, whose session has ended, may have done its work: it may be that of the
+/// session before.
+pub(super) fn may_be_done(error: &PageError, path: &str) -> bool {
+    let by_page = matches!(
+        error,
+        PageError::SessionEnded(SessionEnd::PasswordChanged | SessionEnd::LoggedOut)
+    );
+    by_page && path == PASSWORD
+}
+
 /// Whether the browser is logged in already with the number of a login form.
 async fn is_logged_in(parts: &mut Parts, state: &AppState, form: &Form) -> bool {
     let session = RestrictedCookieSession::from_request_parts(parts, state).await;
@@ -66,14 +76,21 @@ pub(super) fn session_ended(error: PageError, path: &str) -> PageError {
         PageError::UnitChanged(changed)
             if path.strip_prefix("/unit/") != Some(changed.unit.as_str()) =>
         {
-            SessionEnd::BeforeForm.into()
+            PageError::FormAfterUnitChange
         }
-        PageError::LoggedOut
-        | PageError::SessionEnded(
-            SessionEnd::LoggedOut | SessionEnd::PasswordChanged | SessionEnd::Elsewhere,
-        ) => SessionEnd::BeforeForm.into(),
+        PageError::LoggedOut => SessionEnd::BeforeForm(EndBeforeForm::Unknown).into(),
+        PageError::SessionEnded(SessionEnd::LoggedOut) => {
+            SessionEnd::BeforeForm(EndBeforeForm::LoggedOut).into()
+        }
+        PageError::SessionEnded(SessionEnd::PasswordChanged) => {
+            SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged).into()
+        }
+        PageError::SessionEnded(SessionEnd::Elsewhere) => {
+            SessionEnd::BeforeForm(EndBeforeForm::Elsewhere).into()
+        }
         PageError::SessionEnded(_)
         | PageError::UnitChanged(_)
+        | PageError::FormAfterUnitChange
         | PageError::SentAgain(_)
         | PageError::PasswordChangeRequired
         | PageError::Page(_) => error,

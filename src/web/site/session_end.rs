@@ -19,8 +19,21 @@ pub(super) enum SessionEnd {
     PasswordChanged,
     /// By another page, a call or an operator.
     Elsewhere,
-    /// When a form was sent, its session had ended, or there was none.
-    BeforeForm,
+    /// When a form was sent, its session had ended.
+    BeforeForm(EndBeforeForm),
+}
+
+/// How a session ended before a form was sent, which has changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndBeforeForm {
+    /// See [`SessionEnd::LoggedOut`].
+    LoggedOut,
+    /// See [`SessionEnd::PasswordChanged`].
+    PasswordChanged,
+    /// See [`SessionEnd::Elsewhere`].
+    Elsewhere,
+    /// The browser has no session, or one that ended while the form was on its way.
+    Unknown,
 }
 
 impl SessionEnd {
@@ -38,7 +51,12 @@ impl SessionEnd {
             Self::WrongEntries(AuthUnit::AdminUser) => "/session-over?void-admin_user",
             Self::PasswordChanged => "/session-over?password-changed",
             Self::Elsewhere => "/session-over?elsewhere",
-            Self::BeforeForm => "/session-over",
+            Self::BeforeForm(EndBeforeForm::LoggedOut) => "/session-over?form-logged-out",
+            Self::BeforeForm(EndBeforeForm::PasswordChanged) => {
+                "/session-over?form-password-changed"
+            }
+            Self::BeforeForm(EndBeforeForm::Elsewhere) => "/session-over?form-elsewhere",
+            Self::BeforeForm(EndBeforeForm::Unknown) => "/session-over",
         }
     }
 
@@ -54,18 +72,25 @@ impl SessionEnd {
             Some("void-admin_user") => Self::WrongEntries(AuthUnit::AdminUser),
             Some("password-changed") => Self::PasswordChanged,
             Some("elsewhere") => Self::Elsewhere,
-            Some(_) | None => Self::BeforeForm,
+            Some("form-logged-out") => Self::BeforeForm(EndBeforeForm::LoggedOut),
+            Some("form-password-changed") => Self::BeforeForm(EndBeforeForm::PasswordChanged),
+            Some("form-elsewhere") => Self::BeforeForm(EndBeforeForm::Elsewhere),
+            Some(_) | None => Self::BeforeForm(EndBeforeForm::Unknown),
         }
     }
 
     /// Whether the end is an error for the subscriber.
     pub(super) fn is_error(self) -> bool {
         match self {
-            Self::LoggedOut | Self::Idle | Self::PastLifetime | Self::PasswordChanged => false,
+            Self::LoggedOut
+            | Self::Idle
+            | Self::PastLifetime
+            | Self::PasswordChanged
+            | Self::BeforeForm(EndBeforeForm::LoggedOut | EndBeforeForm::PasswordChanged) => false,
             Self::TemporaryExpired(_)
             | Self::WrongEntries(_)
             | Self::Elsewhere
-            | Self::BeforeForm => true,
+            | Self::BeforeForm(EndBeforeForm::Elsewhere | EndBeforeForm::Unknown) => true,
         }
     }
 }
@@ -86,13 +111,17 @@ mod tests {
             SessionEnd::WrongEntries(AuthUnit::AdminUser),
             SessionEnd::PasswordChanged,
             SessionEnd::Elsewhere,
-            SessionEnd::BeforeForm,
+            SessionEnd::BeforeForm(EndBeforeForm::LoggedOut),
+            SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged),
+            SessionEnd::BeforeForm(EndBeforeForm::Elsewhere),
+            SessionEnd::BeforeForm(EndBeforeForm::Unknown),
         ] {
             let query = end.path().split_once('?').map(|(_, query)| query);
             assert_eq!(SessionEnd::from_query(query), end);
             let query = query.map_or("lang=en".to_owned(), |query| format!("{query}&lang=en"));
             assert_eq!(SessionEnd::from_query(Some(&query)), end);
         }
-        assert_eq!(SessionEnd::from_query(Some("x")), SessionEnd::BeforeForm);
+        let unknown = SessionEnd::BeforeForm(EndBeforeForm::Unknown);
+        assert_eq!(SessionEnd::from_query(Some("x")), unknown);
     }
 }

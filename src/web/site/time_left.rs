@@ -18,7 +18,8 @@ pub(super) async fn show(
             Ok(StatusCode::GONE.into_response())
         }
         Err(
-            error @ (PageError::SentAgain(_)
+            error @ (PageError::FormAfterUnitChange
+            | PageError::SentAgain(_)
             | PageError::PasswordChangeRequired
             | PageError::Page(_)),
         ) => Err(error),

@@ -18,7 +18,7 @@ use super::form::Form;
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::{CookieSession, RestrictedCookieSession};
-use super::session_end::SessionEnd;
+use super::session_end::{EndBeforeForm, SessionEnd};
 use super::text::{self, Recovery};
 use super::unit_outcome::OutcomeTables;
 use crate::auth::{Audience, ChangeUnit, Seals, SessionToken};
@@ -204,7 +204,9 @@ async fn respond(
         | UnitVerdict::ChangedElsewhere => Err(PageError::from(ErrorKind::ChangedElsewhere)),
         UnitVerdict::NotAllowed => Err(PageError::from(ErrorKind::NotAllowed)),
         UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
-        UnitVerdict::SessionOver => Err(SessionEnd::BeforeForm.into()),
+        UnitVerdict::SessionOver => {
+            Err(SessionEnd::BeforeForm(EndBeforeForm::Unknown).into())
+        }
         UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
     }
 }

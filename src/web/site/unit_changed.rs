@@ -2,10 +2,11 @@
 //! still identifies the outcome, also after a reload, for as long as a session may be idle.
 
 use askama::Template;
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::error::PageError;
+use super::error::{PageError, UNIT_CHANGED_BEFORE_FORM};
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::RestrictedCookieSession;
@@ -22,32 +23,44 @@ struct ChangedPage {
     outcome: OutcomeTables,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
+    /// Whether a form was sent after the change, which has changed nothing.
+    is_before_form: bool,
     recovery: Recovery,
 }
 
 /// Shows the numbers that log in now, and their passwords.
 pub(super) async fn show(
     session: Result<RestrictedCookieSession, PageError>,
+    RawQuery(query): RawQuery,
     layout: Layout,
 ) -> Response {
     match session {
         Ok(_) => Redirect::to("/").into_response(),
         Err(PageError::UnitChanged(changed)) => {
-            render(StatusCode::OK, &ChangedPage::new(layout, &changed))
+            let is_before_form = is_before_form(query.as_deref());
+            render(StatusCode::OK, &ChangedPage::new(layout, &changed, is_before_form))
         }
         Err(error) => error.into_response(),
     }
 }
 
+/// Whether the query is that of [`UNIT_CHANGED_BEFORE_FORM`]. A language may follow.
+fn is_before_form(query: Option<&str>) -> bool {
+    let (_, mark) = UNIT_CHANGED_BEFORE_FORM.split_once('?').unwrap_or_default();
+    query.and_then(|query| query.split('&').next()) == Some(mark)
+}
+
 impl ChangedPage {
-    fn new(layout: Layout, changed: &UnitChanged) -> Self {
+    fn new(layout: Layout, changed: &UnitChanged, is_before_form: bool) -> Self {
         let UnitChanged { unit, initiator, logins, lost } = changed;
         let lang = layout.lang;
+        let address = if is_before_form { UNIT_CHANGED_BEFORE_FORM } else { "" };
         Self {
-            layout,
+            layout: layout.with_address(address),
             unit: text::unit(lang, *unit),
             outcome: OutcomeTables::new(lang, logins, lost, *initiator),
             some_have_nothing: logins.iter().any(|login| login.with == NewCredential::Nothing),
+            is_before_form,
             recovery: Recovery::under(lang, *unit),
         }
     }

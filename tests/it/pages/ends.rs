@@ -77,6 +77,7 @@ async fn w6_a_session_that_ended_elsewhere_says_so_for_a_page_as_for_a_form() {
         let page = second.get(leads_to(&answer)).await;
         assert_eq!(title(&page), "エラー：ログインの状態が終了しています");
         assert!(page.body.contains("電話会社での手続きなどにより"), "{page:?}");
+        assert!(!page.body.contains("画面でのログアウト"), "that end is known: {page:?}");
         assert_eq!(page.body.contains("今回送信された内容では、何も変更していません"), is_form);
         assert_eq!(page.body.contains("同じ内容を繰り返し送信した場合"), is_form);
     }

@@ -117,6 +117,9 @@ async fn w4_every_page_is_in_english_without_a_word_of_japanese() {
         ("/session-over?void-admin_user", 200, "press <strong>3</strong> (Admin/user unit)"),
         ("/session-over?password-changed", 200, "log in with the new password"),
         ("/session-over?elsewhere", 200, "To go on, please log in again."),
+        ("/session-over?form-logged-out", 200, "has changed nothing"),
+        ("/session-over?form-password-changed", 200, "has changed nothing"),
+        ("/session-over?form-elsewhere", 200, "has changed nothing"),
         ("/nothing", 404, "<title>Error: This page was not found | Settings site</title>"),
         ("/logout", 405, "This is not possible"),
     ] {

@@ -210,7 +210,17 @@ async fn w6_a_change_elsewhere_ends_the_session_of_an_open_form() {
     let page = second.get("/password").await;
     assert_eq!(leads_to(&change(&mut first, RIGHT, NEW, NEW).await), "/?changed");
     let fields = [("current", RIGHT), ("new", "efgh5678"), ("new_again", "efgh5678")];
-    assert_eq!(leads_to(&second.submit(&page, "/password", &fields).await), "/session-over");
+    let over = second.submit(&page, "/password", &fields).await;
+    assert_eq!(leads_to(&over), "/session-over?form-password-changed");
+    let over = second.get(leads_to(&over)).await;
+    assert_eq!(title(&over), "パスワードが変更されました");
+    for part in ["今回送信された内容では、何も変更していません", "パスワードの変更により"]
+    {
+        assert!(over.body.contains(part), "{part}: {over:?}");
+    }
+    for part in ["電話会社での手続き", "ログアウトなどにより", "繰り返し送信"] {
+        assert!(!over.body.contains(part), "another end's words, {part}: {over:?}");
+    }
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
     assert_eq!(first.get("/").await.status, 200, "the first one's work stands");
     // Another window of the same browser: its form is stale, and says so.

@@ -84,8 +84,14 @@ async fn w5_a_logged_out_cookie_opens_nothing() {
     assert!(thief.cookies.is_empty());
     thief.cookies = cookies;
     let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
-    assert_eq!(leads_to(&thief.submit(&top, "/password", &fields).await), "/session-over");
-    assert_eq!(title(&thief.get("/session-over").await), "エラー：ログインの状態が終了しています");
+    let over = thief.submit(&top, "/password", &fields).await;
+    assert_eq!(leads_to(&over), "/session-over?form-logged-out");
+    let over = thief.get(leads_to(&over)).await;
+    assert_eq!(title(&over), "ログアウトしました");
+    assert!(over.body.contains("今回送信された内容では、何も変更していません"), "{over:?}");
+    for part in ["設定の変更", "電話会社での手続き", "繰り返し送信"] {
+        assert!(!over.body.contains(part), "another end's words, {part}: {over:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

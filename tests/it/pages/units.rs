@@ -75,7 +75,12 @@ async fn u_each_change_requires_its_passwords_and_shows_the_new_logins() {
         let again = send(&mut browser, &page, &path, &passwords).await;
         assert_eq!(leads_to(&again), "/unit-changed", "{from} {to}");
         let other = send(&mut browser, &page, &format!("/unit/{from}"), &passwords).await;
-        assert_eq!(leads_to(&other), "/session-over", "{from} {to}");
+        assert_eq!(leads_to(&other), "/unit-changed?form", "{from} {to}");
+        let late = browser.get("/unit-changed?form").await;
+        let nothing = "今回送信された内容では、何も変更していません";
+        assert!(late.body.contains(nothing) && !done.body.contains(nothing), "{late:?}");
+        assert_eq!(outcome(&late), outcome(&done), "{from} {to}");
+        assert!(late.body.contains("href=\"/unit-changed?form&#38;lang=en\""), "{late:?}");
         assert_eq!(browser.get("/unit-changed").await.body, done.body);
         assert_eq!(leads_to(&browser.get("/unit").await), "/unit-changed");
         assert_eq!(title(&browser.get("/").await), "トップページ");
@@ -236,7 +241,7 @@ async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
     assert_eq!(leads_to(&done), "/unit-changed");
     let late =
         send(&mut second, &other, "/unit/admin_user", &[(ONE, RIGHT), (TWO, "abcd1234")]).await;
-    assert_eq!(leads_to(&late), "/session-over");
+    assert_eq!(leads_to(&late), "/session-over?form-elsewhere");
     assert_eq!(unit(&owner).await, "line");
 }
 

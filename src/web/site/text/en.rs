@@ -249,8 +249,9 @@ table! {
     ended_by_password = "Your login on this page has ended, because the password has been changed.";
     log_in_with_new = "To go on, please log in with the new password.";
     session_over = "You are no longer logged in";
-    ended_elsewhere = "Your login has ended, for example because of a change made from another page or by telephone, a logout on another page, or a procedure at the telephone company.";
-    ended_before_form = "What you have just sent has changed nothing. Your login had ended before, for example because of a change made from another page or by telephone, a logout on another page, or a procedure at the telephone company.";
+    ended_elsewhere = "Your login has ended, for example because of a change made from another page or by telephone, or a procedure at the telephone company.";
+    form_changed_nothing = "What you have just sent has changed nothing.";
+    ended_before_form = "Your login had ended before, for example by logging out.";
     sent_again = "If you sent the same form more than once, the first time may have made the change.";
     log_in_to_go_on = "To go on, please log in again.";
     log_in_again = "Log in again";

@@ -57,7 +57,7 @@ use jiff::{Timestamp, Zoned};
 use super::error_kind::ErrorKind;
 use super::language::Language;
 use super::markup::Markup;
-use super::session_end::SessionEnd;
+use super::session_end::{EndBeforeForm, SessionEnd};
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
 use domain::password::Rejection;
@@ -123,11 +123,18 @@ pub(super) fn heading(lang: Language, kind: ErrorKind) -> Markup {
 /// The heading of the page after a session's end.
 pub(super) fn end_heading(lang: Language, end: SessionEnd) -> Markup {
     match end {
-        SessionEnd::LoggedOut | SessionEnd::Idle | SessionEnd::PastLifetime => lang.logged_out(),
+        SessionEnd::LoggedOut
+        | SessionEnd::Idle
+        | SessionEnd::PastLifetime
+        | SessionEnd::BeforeForm(EndBeforeForm::LoggedOut) => lang.logged_out(),
         SessionEnd::TemporaryExpired(_) => lang.temporary_expired(),
         SessionEnd::WrongEntries(_) => lang.password_void(),
-        SessionEnd::PasswordChanged => lang.password_was_changed(),
-        SessionEnd::Elsewhere | SessionEnd::BeforeForm => lang.session_over(),
+        SessionEnd::PasswordChanged
+        | SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged) => lang.password_was_changed(),
+        SessionEnd::Elsewhere
+        | SessionEnd::BeforeForm(EndBeforeForm::Elsewhere | EndBeforeForm::Unknown) => {
+            lang.session_over()
+        }
     }
 }
 
