@@ -163,11 +163,13 @@
     field.after(hint);
   }
 
-  // The other forms name the login by its digits.
+  // The other forms name the login by its digits. What is no number is sent as it was typed.
   function sendDigits(field) {
     field.form.addEventListener("submit", () => {
-      const digits = field.value.normalize("NFKC").replace(/[\p{Pd}\s()]/gu, "");
-      if (/^0[0-9]+$/.test(digits)) {
+      // The long-vowel mark stands for a dash; other letters are no separators.
+      const typed = field.value.normalize("NFKC").replaceAll("\u30fc", "-");
+      const digits = typed.replace(/\D/g, "").replace(/^810?/, "0");
+      if (!/\p{L}/u.test(typed) && /^0[0-9]{9,10}$/.test(digits)) {
         field.value = digits;
       }
     });

@@ -77,12 +77,27 @@ fn w13_with_script_the_number_is_sent_in_bare_digits() -> Result<()> {
             .chars()
             .map(|digit| char::from_u32(u32::from(digit) + 0xfee0).unwrap())
             .collect();
-        for (typed, sent) in [
-            (hyphenated(contract), contract.as_str()),
-            (wide, contract),
-            ("Pw-1".to_owned(), "Pw-1"),
-        ] {
-            visit.log_in(&typed, &visit.new_password())?;
+        let national = &contract[1..];
+        let groups = [&contract[..2], &contract[2..6], &contract[6..]];
+        let in_brackets = format!("（{}）{}－{}", groups[0], groups[1], groups[2]);
+        let written = [
+            hyphenated(contract),
+            wide,
+            format!("+81{national}"),
+            format!("+81 (0) {national}"),
+            format!("81{national}"),
+            groups.join("."),
+            groups.join("/"),
+            groups.join("ー"),
+            groups.join("ｰ"),
+            groups.join("\u{200b}"),
+            format!("\u{202d}{}\u{202c}", groups.join("\u{a0}")),
+            in_brackets,
+        ];
+        let as_digits = written.iter().map(|typed| (typed.as_str(), contract.as_str()));
+        let as_typed = ["Pw-1", "06あ64806430", "81", "+44 20 7946 0958"].map(|typed| (typed, typed));
+        for (typed, sent) in as_digits.chain(as_typed) {
+            visit.log_in(typed, &visit.new_password())?;
             let value = visit.value("document.getElementById('number').value")?;
             ensure!(value == sent, "{typed}: {value}");
         }
