@@ -32,6 +32,8 @@ pub struct Access {
     pub password_expires_at: Timestamp,
     /// When the session ends unless it is used again (`W5`).
     pub expires_at: Timestamp,
+    /// When the session ends in any case (`W5`).
+    pub lifetime_ends_at: Timestamp,
     /// The database's time when this was computed.
     pub now: Timestamp,
     /// The contract's version that this was computed from (`W6`).
@@ -66,6 +68,7 @@ impl Access {
             set_at,
             password_expires_at: kind.expires_at(set_at),
             expires_at: now,
+            lifetime_ends_at: now,
             now,
             contract_version: contract.version,
             seen_version: contract.version,
@@ -113,7 +116,8 @@ impl Access {
 
     fn until(self, created_at: Timestamp, seen_at: Timestamp, idle: Duration) -> Self {
         let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
-        let expires_at = later(seen_at, idle).min(later(created_at, rules::MAX_SESSION_LIFETIME));
-        Self { expires_at, ..self }
+        let lifetime_ends_at = later(created_at, rules::MAX_SESSION_LIFETIME);
+        let expires_at = later(seen_at, idle).min(lifetime_ends_at);
+        Self { expires_at, lifetime_ends_at, ..self }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct SignedIn {
     pub(super) csrf_token: String,
     /// The seconds until the session ends, unless it is used again (`W5`).
     pub(super) left_s: u64,
+    /// The seconds until the session ends in any case (`W5`).
+    pub(super) lifetime_left_s: u64,
     /// How to set its temporary password again.
     pub(super) recovery: Recovery,
 }

@@ -1,6 +1,7 @@
 // Makes the pages more convenient; each works without it (ADR 12). All text is in the page.
 //
 // - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
+//   Before the end in any case another one warns (W5).
 // - A second click on a form's button sends nothing.
 // - A form of many numbers shows its progress (U4).
 // - What is worth keeping can be printed.
@@ -13,9 +14,9 @@
   const SECOND_CLICK_MS = 2000;
   const PROGRESS_MS = 500;
 
-  const dialog = document.getElementById("idle-dialog");
-  if (dialog) {
-    watchSession(dialog);
+  const idleDialog = document.getElementById("idle-dialog");
+  if (idleDialog) {
+    watchSession(idleDialog, document.getElementById("lifetime-dialog"));
   }
   for (const form of document.forms) {
     ignoreSecondClick(form);
@@ -42,18 +43,20 @@
     }
   });
 
-  function watchSession(dialog) {
-    const leadMs = Number(dialog.dataset.leadS) * 1000;
+  function watchSession(idleDialog, lifetimeDialog) {
+    const { leadS, leftS, lifetimeLeftS } = idleDialog.dataset;
+    const leadMs = Number(leadS) * 1000;
     // The browser's other pages of this session.
     const others = new BroadcastChannel("karipass-session");
-    let end = Date.now() + Number(dialog.dataset.leftS) * 1000;
+    const lifetimeEnd = Date.now() + Number(lifetimeLeftS) * 1000;
+    let end = Date.now() + Number(leftS) * 1000;
     let usedAt = Date.now();
     let shownFor = 0;
 
     function extendTo(newEnd) {
       end = Math.max(end, newEnd);
       if (end - Date.now() > leadMs) {
-        dialog.close();
+        idleDialog.close();
       }
     }
 
@@ -77,22 +80,27 @@
       location.replace("/");
     }
 
+    const isShown = () => idleDialog.open || lifetimeDialog.open;
+    // The session cannot be extended. The server gives whole seconds.
+    const isLast = () => end > lifetimeEnd - 2 * TICK_MS;
+
     const ticking = setInterval(() => {
       const left = end - Date.now();
       if (left <= 0) {
         leave();
-      } else if (left <= leadMs && !dialog.open && end > shownFor) {
-        // After the last extension before the 12 hours, it does not come again.
+      } else if (left <= leadMs && !isShown() && end > shownFor) {
         shownFor = end + TICK_MS;
-        dialog.showModal();
+        (isLast() ? lifetimeDialog : idleDialog).showModal();
       }
     }, TICK_MS);
 
     others.onmessage = (message) => extendTo(message.data);
     others.postMessage(end);
     // By the button, or by Escape.
-    dialog.addEventListener("close", tryToExtend);
-    dialog.querySelector("button").addEventListener("click", () => dialog.close());
+    idleDialog.addEventListener("close", tryToExtend);
+    for (const dialog of [idleDialog, lifetimeDialog]) {
+      dialog.querySelector("button").addEventListener("click", () => dialog.close());
+    }
     document.addEventListener("input", () => {
       if (Date.now() - usedAt > leadMs / 2) {
         tryToExtend();

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 
 use super::cookie;
 use super::csrf::{CsrfBound, CsrfToken};
@@ -156,11 +157,15 @@ impl FromRequestParts<AppState> for Anonymous {
 impl RestrictedCookieSession {
     /// The login in the header.
     pub(super) fn signed_in(&self) -> SignedIn {
-        let left = self.access.expires_at.duration_since(self.access.now);
+        let seconds_until = |end: Timestamp| {
+            let left = end.duration_since(self.access.now);
+            u64::try_from(left.as_secs()).unwrap_or_default()
+        };
         SignedIn {
             number: self.access.login.hyphenated(),
             csrf_token: self.csrf_token.expose(),
-            left_s: u64::try_from(left.as_secs()).unwrap_or_default(),
+            left_s: seconds_until(self.access.expires_at),
+            lifetime_left_s: seconds_until(self.access.lifetime_ends_at),
             recovery: Recovery::under(self.layout.lang, self.access.unit),
         }
     }

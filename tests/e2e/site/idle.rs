@@ -14,9 +14,13 @@ const IDLE_S: u64 = 14 * 60;
 /// Makes the sessions of one contract older, by an SQL interval.
 const LEFT_IDLE: &str = "UPDATE session SET last_seen_at = last_seen_at - $2::text::interval
     WHERE contract_number = $1";
+/// Lets them have begun an SQL interval ago.
+const BEGAN: &str = "UPDATE session SET created_at = clock_timestamp() - $2::text::interval
+    WHERE contract_number = $1";
 const USED: &str = "SELECT FROM session
     WHERE contract_number = $1 AND last_seen_at > clock_timestamp() - interval '1 minute'";
 const IS_OPEN: &str = "document.getElementById('idle-dialog').open";
+const IS_LAST_OPEN: &str = "document.getElementById('lifetime-dialog').open";
 const STAY: &str = "ログインを続ける";
 const TYPED: &str = "Typed1234";
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -133,6 +137,40 @@ fn w9_the_warning_is_in_both_languages_and_fits_on_every_screen() -> Result<()> 
     })
 }
 
+#[test]
+fn w5_the_end_after_12_hours_is_warned_of_and_not_offered_to_be_extended() -> Result<()> {
+    let system = System::shared();
+    let daemon = impatient(&system, "past-lifetime")?;
+    visit_at(&system, &daemon.site(), Manner::Pointer, |visit| {
+        let contract = &visit.family().contract;
+        let current = visit.give_password(contract, "line")?;
+        let browser = visit.who.browser;
+        visit.log_in(contract, &current)?;
+        let warned = |language: &str| {
+            age(visit, BEGAN, "11 hours 50 minutes")?;
+            visit.go(&format!("/password?lang={language}"))?;
+            // One and a half minutes before the end.
+            visit.wait(browser.advance_clock(Duration::from_secs(510)))?;
+            visit.wait(browser.expect_soon(IS_LAST_OPEN))
+        };
+        for language in LANGUAGES {
+            warned(language)?;
+            ensure!(visit.value(IS_OPEN)? == false, "it offers to extend the session");
+            visit.wait(visit.who.arrive())?;
+            visit.check_layout(&format!("lifetime-{language}"))?;
+        }
+        warned("ja")?;
+        visit.wait(async { anyhow::Ok(browser.control("閉じる").await?.click().await?) })?;
+        visit.wait(browser.expect_soon(&format!("!({IS_LAST_OPEN}) && !({IS_OPEN})")))?;
+        // The next thing is the end.
+        age(visit, BEGAN, "12 hours")?;
+        visit.wait(browser.advance_clock(Duration::from_mins(2)))?;
+        let path = "location.pathname + location.search === '/session-over?lifetime'";
+        visit.wait(browser.expect_soon(path))?;
+        Ok(())
+    })
+}
+
 /// Expects that every session of the contract was used within the last minute.
 fn expect_used(visit: &Visit<'_>) -> Result<()> {
     let contract = &visit.family().contract;
@@ -152,10 +190,14 @@ fn left_idle(visit: &Visit<'_>) -> Result<()> {
 }
 
 fn left_idle_for(visit: &Visit<'_>, by: &str) -> Result<()> {
+    age(visit, LEFT_IDLE, by)
+}
+
+fn age(visit: &Visit<'_>, sql: &str, by: &str) -> Result<()> {
     let contract = &visit.family().contract;
     let aged = visit.wait(async {
         let owner = visit.story.system.database.owner().await?;
-        anyhow::Ok(owner.execute(LEFT_IDLE, &[contract, &by]).await?)
+        anyhow::Ok(owner.execute(sql, &[contract, &by]).await?)
     })?;
     ensure!(aged > 0, "there is no session");
     Ok(())

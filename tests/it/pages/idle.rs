@@ -24,12 +24,19 @@ async fn w9_the_idle_end_is_announced_and_warned_of_with_the_configured_limit() 
             " data-lead-s=\"120\">",
             "2分以内に自動的にログアウトします。",
             ">ログインを続ける</button>",
+            // Nothing extends the 12 hours.
+            "<dialog id=\"lifetime-dialog\" role=\"alertdialog\"",
+            "ログインしてから12時間が経過するため、2分以内に自動的にログアウトします。",
+            ">閉じる</button>",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         let (_, left) = page.split_once("data-left-s=\"").unwrap();
         let left: u64 = left.split('"').next().unwrap().parse().unwrap();
         assert!((550..=600).contains(&left), "{left}");
+        let (_, left) = page.split_once("data-lifetime-left-s=\"").unwrap();
+        let left: u64 = left.split('"').next().unwrap().parse().unwrap();
+        assert!((43_000..=43_200).contains(&left), "{left}");
     }
 }
 

@@ -22,6 +22,8 @@ table! {
     privacy = "Privacy policy";
     idle_heading = "You will be logged out soon";
     idle_warning(time) = "There has been no activity for a while. You will be logged out automatically within {time}. What you have entered and not sent will be lost.";
+    lifetime_warning(hours, time) = "You logged in almost {hours} hours ago, so you will be logged out automatically within {time}. What you have entered and not sent will be lost. To go on, please log in again after that.";
+    close = "Close";
     stay_logged_in = "Stay logged in";
     show = "Show";
     show_field(field) = "Show: {field}";

@@ -22,6 +22,8 @@ reference! {
     privacy = "プライバシーポリシー";
     idle_heading = "まもなくログアウトします";
     idle_warning(time) = "しばらく操作がないため、{time}以内に自動的にログアウトします。ログアウトすると、入力の途中の内容は失われます。";
+    lifetime_warning(hours, time) = "ログインしてから{hours}時間が経過するため、{time}以内に自動的にログアウトします。ログアウトすると、入力の途中の内容は失われます。続ける場合は、ログアウトした後に、もう一度ログインしてください。";
+    close = "閉じる";
     stay_logged_in = "ログインを続ける";
     show = "表示";
     show_field(field) = "{field}を表示";
