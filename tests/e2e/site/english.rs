@@ -95,6 +95,7 @@ fn w4_the_pages_for_everyone_are_in_english_too() -> Result<()> {
         }
         // The reference of the API has no Japanese form.
         visit.go("/api/v1/docs")?;
+        visit.check_layout("api-docs")?;
         visit.go("/guide")?;
         visit.press("日本語")?.expect_heading("ご利用ガイド")?;
         Ok(())

@@ -54,6 +54,7 @@ fn w2_a_refused_login_shows_the_rules_and_what_to_do() -> Result<()> {
         visit.expect_error("電話番号", "ご確認ください")?;
         visit.expect_error("パスワード", "入力し直してください")?;
         visit.check_layout("login-refused")?;
+        visit.wait(visit.who.browser.expect_on_first_screen("number"))?;
         ensure!(visit.count(contract)? == (1, false), "not counted once");
         let stranger = visit.log_in(&visit.family().stranger(), &password)?;
         ensure!(stranger.heading == page.heading && stranger.title == page.title, "{stranger:?}");

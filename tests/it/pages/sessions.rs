@@ -136,8 +136,16 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
     };
     began("11 hours 59 minutes").await;
     assert_eq!(browser.get("/").await.status, 200);
+    let open = browser.get("/password").await;
     began("12 hours").await;
     let form = browser.get("/login").await;
+    let mut sender = browser.clone();
+    let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+    assert_eq!(
+        leads_to(&sender.submit(&open, "/password", &fields).await),
+        "/session-over?lifetime"
+    );
+    assert_eq!(site::count(&owner, NUMBER).await, (0, false));
     assert_eq!(leads_to(&browser.get("/").await), "/session-over?lifetime");
     let page = browser.get("/session-over?lifetime").await;
     assert_eq!(title(&page), "ログアウトしました");

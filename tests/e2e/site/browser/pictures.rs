@@ -16,6 +16,8 @@ use karipass_lab::repository;
 const FOLDER: &str = "KARIPASS_SCREENSHOTS";
 /// A desktop's screen of 1280 by 1024 at 400 % (WCAG 1.4.10), in CSS pixels.
 const ENLARGED: (u32, u32) = (320, 256);
+/// A telephone's screen in CSS pixels.
+const TELEPHONE: (u32, u32) = (390, 844);
 /// The widths of a telephone and of a desktop in CSS pixels, which are photographed.
 pub(super) const WIDTHS: [u32; 2] = [375, 1280];
 /// The smallest height; a longer page is photographed whole.
@@ -44,6 +46,10 @@ const NARROW: &str =
     return field.clientWidth - left - right <
         pen.measureText(words).width + words.length * spacing;
 }).map(field => `${field.clientWidth} px: ${field.outerHTML.slice(0, 100)}`)";
+/// The buttons that show a password and look like those that send it.
+const BROAD: &str = "return [...document.querySelectorAll('.reveal')]
+    .filter(button => button.offsetWidth > button.parentElement.offsetWidth / 2)
+    .map(button => button.outerHTML.slice(0, 100))";
 /// The buttons whose words are not on one line with those of the first button beside them.
 const UNEVEN: &str = "const words = button => {
     const range = document.createRange();
@@ -61,8 +67,10 @@ impl Visitor<'_> {
     /// Expects that the page has no fault of layout at any width; takes screenshots under this name
     /// on demand.
     pub async fn check_layout(&self, name: &str) -> Result<()> {
-        // With the keyboard there would be an outline.
-        let folder = env::var_os(FOLDER).filter(|_| self.manner != Manner::Keyboard);
+        // With the keyboard there would be an outline, and without script there are no buttons that
+        // show a password.
+        let is_typical = matches!(self.manner, Manner::Pointer | Manner::Unexamined);
+        let folder = env::var_os(FOLDER).filter(|_| is_typical);
         let folder = folder.map(|folder| repository().join(folder));
         self.browser.resize(ENLARGED).await?;
         self.expect_fits(name).await?;
@@ -93,7 +101,9 @@ impl Visitor<'_> {
 
     async fn expect_fits(&self, name: &str) -> Result<()> {
         let width = self.browser.driver.execute("return innerWidth", vec![]).await?;
-        for (what, script) in [("cut off", CUT_OFF), ("narrow", NARROW), ("uneven", UNEVEN)] {
+        for (what, script) in
+            [("cut off", CUT_OFF), ("narrow", NARROW), ("broad", BROAD), ("uneven", UNEVEN)]
+        {
             let found = self.browser.driver.execute(script, vec![]).await?;
             let found: Vec<String> = found.convert()?;
             ensure!(found.is_empty(), "{what} on {name} at {} px: {found:#?}", width.json());
@@ -113,6 +123,18 @@ impl Chromium {
         }
         self.restore_size().await?;
         Ok(heights)
+    }
+
+    /// Expects that this element begins on a telephone's first screen.
+    pub async fn expect_on_first_screen(&self, id: &str) -> Result<()> {
+        self.resize(TELEPHONE).await?;
+        let script = format!(
+            "return document.getElementById('{id}').getBoundingClientRect().top + scrollY"
+        );
+        let top: f64 = self.driver.execute(script, vec![]).await?.convert()?;
+        self.restore_size().await?;
+        ensure!(top < f64::from(TELEPHONE.1), "{id} begins at {top} px");
+        Ok(())
     }
 
     /// Shows the page in a window of this width in CSS pixels.
