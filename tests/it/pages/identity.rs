@@ -60,6 +60,10 @@ async fn w10_the_operators_identity_is_on_every_page() {
             assert!(page.contains(part), "{part}: {page}");
         }
     }
+    for words in ["電話の窓口への接続は", "\"電話の窓口のアクセシビリティへの", "電話の窓口を制作"]
+    {
+        assert!(pages.iter().any(|page| page.contains(words)), "{words}");
+    }
     for (before, kind, content) in [
         ("<img src=\"/assets/logo", "image/svg+xml; charset=utf-8", svg),
         (

@@ -332,13 +332,13 @@ table! {
     steps_log_out = "Click “Log out”.";
     steps_close = "Close the page with your browser’s close button.";
     ends_by_itself(limit, hours) = "You are logged out automatically after {limit} without activity, and {hours} hours after you logged in.";
-    caution_tls = "The connection to the settings site is encrypted by SSL (TLS).";
+    caution_tls(site) = "The connection to {site} is encrypted by SSL (TLS).";
     caution_charges = "Depending on your communication service, data and other charges may apply.";
     caution_one_window = "Please use only one browser page when you change settings. If you change settings on another page, pages that are still open may no longer be able to change anything.";
 
     // The accessibility page
-    about_accessibility = "What the settings site does for accessibility, and whom to ask.";
-    accessibility_goal = "So that everyone can use the settings site, we aim for level AA of JIS X 8341-3:2016 and WCAG 2.2.";
+    about_accessibility(site) = "What {site} does for accessibility, and whom to ask.";
+    accessibility_goal(site) = "So that everyone can use {site}, we aim for level AA of JIS X 8341-3:2016 and WCAG 2.2.";
     offers = "What we offer";
     offers_keyboard = "Everything can be done with the keyboard alone.";
     offers_screen_reader = "For screen readers, headings, names of fields and errors are given as text.";

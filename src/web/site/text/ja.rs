@@ -323,13 +323,13 @@ reference! {
     steps_log_out = "「ログアウト」をクリックします。";
     steps_close = "ブラウザの「閉じる」ボタンを押して、画面を閉じてください。";
     ends_by_itself(limit, hours) = "ログイン状態で{limit}間操作がなかった場合と、ログインから{hours}時間経過した場合は、自動的にログアウトします。";
-    caution_tls = "設定サイトへの接続は、SSL（TLS）によって暗号化されています。";
+    caution_tls(site) = "{site}への接続は、SSL（TLS）によって暗号化されています。";
     caution_charges = "ご利用の通信サービスにより、通信料、パケット通信料などがかかる場合があります。";
     caution_one_window = "各種設定を行うときは、ブラウザは1画面のみでご利用ください。別の画面で設定を変更すると、開いたままの画面からは変更できなくなる場合があります。";
 
     // The accessibility page
-    about_accessibility = "設定サイトのアクセシビリティへの取り組みと、お問い合わせ先です。";
-    accessibility_goal = "どなたにもご利用いただけるよう、JIS X 8341-3:2016とWCAG 2.2のレベルAAに沿うことを目標に、設定サイトを制作しています。";
+    about_accessibility(site) = "{site}のアクセシビリティへの取り組みと、お問い合わせ先です。";
+    accessibility_goal(site) = "どなたにもご利用いただけるよう、JIS X 8341-3:2016とWCAG 2.2のレベルAAに沿うことを目標に、{site}を制作しています。";
     offers = "対応していること";
     offers_keyboard = "すべての操作を、キーボードだけで行うことができます。";
     offers_screen_reader = "画面読み上げソフトのために、見出し、入力欄の名前、エラーの内容を文字で示しています。";
