@@ -1,6 +1,7 @@
 //! Sessions that ended by a form. For a while their browser can still learn why: the same form sent
 //! again gets the same answer (`C2`), and a unit change's outcome survives a reload.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,10 @@ use super::handle::Db;
 use super::rows::{column, invalid_column, parsed};
 use super::transaction::Statement;
 use domain::auth_unit::AuthUnit;
+use domain::credential::CredentialKind;
 use domain::phone_number::PhoneNumber;
 use domain::session::TokenDigest;
-use domain::unit_outcome::{NewLogin, UnitChanged};
+use domain::unit_outcome::{LostCredential, NewLogin, UnitChanged};
 
 /// A session that ended by a form sent from it, or from another session of its login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +82,11 @@ struct StoredOutcome {
     initiator: String,
     /// The login numbers, each with the name of its [`NewCredential`].
     logins: Vec<(String, String)>,
+    /// The numbers that lost a credential.
     lost: Vec<String>,
+    /// Those of them whose credential was a temporary password.
+    #[serde(default)]
+    lost_temporary: Vec<String>,
 }
 
 impl Db {
@@ -107,10 +113,12 @@ pub(super) fn insert_unit_changed<'a>(
 ) -> Statement<'a> {
     let text = |number: &PhoneNumber| number.as_str().to_owned();
     let login = |login: &NewLogin| (text(&login.number), login.with.as_str().to_owned());
+    let temporary = changed.lost.iter().filter(|it| it.kind == CredentialKind::Temporary);
     let outcome = StoredOutcome {
         initiator: text(&changed.initiator),
         logins: changed.logins.iter().map(login).collect(),
-        lost: changed.lost.iter().map(text).collect(),
+        lost: changed.lost.iter().map(|credential| text(&credential.number)).collect(),
+        lost_temporary: temporary.map(|credential| text(&credential.number)).collect(),
     };
     // Text in a struct of lists can always be written.
     let json = serde_json::to_string(&outcome).unwrap_or_default();
@@ -139,10 +147,19 @@ fn unit_changed(unit: AuthUnit, outcome: StoredOutcome) -> Option<UnitChanged> {
     let login = |(number, with): (String, String)| {
         Some(NewLogin { number: number.parse().ok()?, with: with.parse().ok()? })
     };
+    let temporary: HashSet<&String> = outcome.lost_temporary.iter().collect();
+    let lost = |number: &String| {
+        let kind = if temporary.contains(number) {
+            CredentialKind::Temporary
+        } else {
+            CredentialKind::Password
+        };
+        Some(LostCredential { number: number.parse().ok()?, kind })
+    };
     Some(UnitChanged {
         unit,
         initiator: outcome.initiator.parse().ok()?,
         logins: outcome.logins.into_iter().map(login).collect::<Option<_>>()?,
-        lost: outcome.lost.iter().map(|number| number.parse().ok()).collect::<Option<_>>()?,
+        lost: outcome.lost.iter().map(lost).collect::<Option<_>>()?,
     })
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::change::EntryKey;
 use crate::contract::Contract;
-use crate::credential::{Credential, CredentialId, NumberCredential};
+use crate::credential::{Credential, CredentialId, CredentialKind, NumberCredential};
 use crate::phone_number::PhoneNumber;
 
 /// The contract, its credentials, and the session that asks.
@@ -61,15 +61,17 @@ impl Snapshot {
         rows.filter_map(|row| Some((row.number, row.credential.as_ref()?))).collect()
     }
 
-    /// The numbers among `numbers` whose credential logs in, in the order of the contract.
+    /// The numbers among `numbers` whose credential logs in, each with its kind, in the order of
+    /// the contract.
     pub(crate) fn live<'a>(
         &'a self,
         numbers: &'a HashSet<PhoneNumber>,
-    ) -> impl Iterator<Item = PhoneNumber> + 'a {
-        let is_live = |row: &&NumberCredential| {
-            let hash = row.credential.as_ref().and_then(|it| it.password_hash.as_ref());
-            hash.is_some() && numbers.contains(&row.number)
-        };
-        self.credentials.iter().filter(is_live).map(|row| row.number)
+    ) -> impl Iterator<Item = (PhoneNumber, CredentialKind)> + 'a {
+        let rows = self.credentials.iter().filter(|row| numbers.contains(&row.number));
+        rows.filter_map(|row| {
+            let credential = row.credential.as_ref()?;
+            credential.password_hash.as_ref()?;
+            Some((row.number, credential.kind))
+        })
     }
 }

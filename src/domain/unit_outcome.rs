@@ -3,6 +3,7 @@
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::auth_unit::AuthUnit;
+use crate::credential::CredentialKind;
 use crate::phone_number::PhoneNumber;
 
 /// A unit change that was made.
@@ -14,8 +15,17 @@ pub struct UnitChanged {
     pub initiator: PhoneNumber,
     /// Every number that logs in now, and with which password (`W1`).
     pub logins: Vec<NewLogin>,
-    /// The numbers whose password or temporary password is void or replaced (`U1`).
-    pub lost: Vec<PhoneNumber>,
+    /// The credentials that are void or replaced (`U1`).
+    pub lost: Vec<LostCredential>,
+}
+
+/// A credential that a unit change takes from its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostCredential {
+    /// The login number.
+    pub number: PhoneNumber,
+    /// Whether it is a password or a temporary password.
+    pub kind: CredentialKind,
 }
 
 /// A number that logs in under the new unit.

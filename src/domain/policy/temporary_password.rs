@@ -49,7 +49,7 @@ pub fn decide(
         audit.push(entry(AuditEvent::UnitChanged(ChangeOutcome::Done)));
         let others = snapshot.contract.numbers().filter(|it| *it != login).collect();
         let voided = AuditEvent::Voided(VoidReason::UnitChanged);
-        audit.extend(snapshot.live(&others).map(|other| AuditEntry::new(voided, other)));
+        audit.extend(snapshot.live(&others).map(|(other, _)| AuditEntry::new(voided, other)));
     }
     let change = Change::SetTemporaryPassword { login, hash: hash.clone(), unit, voids_others };
     Decision { change, audit, reply: SetOutcome::Stored }

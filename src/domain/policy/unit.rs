@@ -12,7 +12,7 @@ use crate::credential::{Credential, CredentialId};
 use crate::password::Verification;
 use crate::phone_number::PhoneNumber;
 use crate::snapshot::Snapshot;
-use crate::unit_outcome::{NewCredential, NewLogin, UnitChanged};
+use crate::unit_outcome::{LostCredential, NewCredential, NewLogin, UnitChanged};
 
 /// A session asks for another unit.
 #[derive(Debug)]
@@ -248,11 +248,12 @@ fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decis
         .filter(|login| login.with == NewCredential::CopiedFromInitiator)
         .map(|login| login.number)
         .collect();
-    let gone = lost(snapshot, &logins, &voided, &dropped);
+    let lost = lost(snapshot, &logins, &voided, &dropped);
+    let gone: Vec<PhoneNumber> = lost.iter().map(|credential| credential.number).collect();
     let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Done), &[request.login]);
     audit.extend(entries(AuditEvent::Voided(VoidReason::UnitChanged), &gone));
     audit.extend(entries(AuditEvent::PasswordCopied, &copied));
-    let changed = UnitChanged { unit: request.unit, initiator: request.login, logins, lost: gone };
+    let changed = UnitChanged { unit: request.unit, initiator: request.login, logins, lost };
     let outcome = changed.clone();
     Decision {
         change: Change::ChangeUnit { initiator, copied, voided, dropped, outcome },
@@ -261,19 +262,19 @@ fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decis
     }
 }
 
-/// The numbers whose credential a change takes or replaces, in the order of the contract.
+/// The credentials that a change takes or replaces, in the order of the contract.
 fn lost(
     snapshot: &Snapshot,
     logins: &[NewLogin],
     voided: &[PhoneNumber],
     dropped: &[PhoneNumber],
-) -> Vec<PhoneNumber> {
+) -> Vec<LostCredential> {
     let copied = logins
         .iter()
         .filter(|login| login.with == NewCredential::CopiedFromInitiator)
         .map(|login| login.number);
     let gone = voided.iter().chain(dropped).copied().chain(copied).collect();
-    snapshot.live(&gone).collect()
+    snapshot.live(&gone).map(|(number, kind)| LostCredential { number, kind }).collect()
 }
 
 /// Counts every wrong password. One that could not be compared is not counted, nor one that was
@@ -355,8 +356,8 @@ pub struct UnitChoice {
     pub blocked: Vec<PhoneNumber>,
     /// Every number that would log in, and with what (`W1`).
     pub logins: Vec<NewLogin>,
-    /// The numbers whose password or temporary password would be void or replaced (`U1`).
-    pub lost: Vec<PhoneNumber>,
+    /// The credentials that would be void or replaced (`U1`).
+    pub lost: Vec<LostCredential>,
 }
 
 /// The choices of a unit change for the session of a snapshot. `None` if the session may not change

@@ -273,7 +273,7 @@ impl FormPage {
             in_force: text::unit(lang, in_force),
             recovery: Recovery::under(lang, in_force),
             afterwards: text::afterwards(lang, in_force, unit),
-            outcome: OutcomeTables::new(lang, &logins, &lost, login),
+            outcome: OutcomeTables::new(lang, &logins, &lost, login, text::will_be_void),
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),

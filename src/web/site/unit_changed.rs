@@ -58,7 +58,7 @@ impl ChangedPage {
         Self {
             layout: layout.with_address(address),
             unit: text::unit(lang, *unit),
-            outcome: OutcomeTables::new(lang, logins, lost, *initiator),
+            outcome: OutcomeTables::new(lang, logins, lost, *initiator, text::is_now_void),
             some_have_nothing: logins.iter().any(|login| login.with == NewCredential::Nothing),
             is_before_form,
             recovery: Recovery::under(lang, *unit),

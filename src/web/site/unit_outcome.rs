@@ -1,13 +1,14 @@
 //! The tables of a unit change: which numbers log in afterwards with which password, and which
 //! passwords are lost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::language::Language;
 use super::markup::Markup;
 use super::text;
+use domain::credential::CredentialKind;
 use domain::phone_number::PhoneNumber;
-use domain::unit_outcome::NewLogin;
+use domain::unit_outcome::{LostCredential, NewLogin};
 
 /// More rows than this are folded.
 const MAX_OPEN_ROWS: usize = 10;
@@ -26,30 +27,34 @@ pub(super) struct OutcomeTable {
 pub(super) struct OutcomeRow {
     pub(super) number: String,
     pub(super) with: Markup,
-    /// Whether the number's password or temporary password is lost.
-    pub(super) is_lost: bool,
+    /// That the number's password or temporary password is lost.
+    pub(super) lost: Option<Markup>,
 }
 
 impl OutcomeTables {
-    /// The outcome of a change by the login `initiator`.
+    /// The outcome of a change by the login `initiator`. `is_lost` gives the words for a lost
+    /// credential of each kind.
     pub(super) fn new(
         lang: Language,
         logins: &[NewLogin],
-        lost: &[PhoneNumber],
+        lost: &[LostCredential],
         initiator: PhoneNumber,
+        is_lost: fn(Language, CredentialKind) -> Markup,
     ) -> Self {
         let initiator = initiator.hyphenated();
         let log_in: HashSet<PhoneNumber> = logins.iter().map(|login| login.number).collect();
-        let are_lost: HashSet<PhoneNumber> = lost.iter().copied().collect();
+        let kinds: HashMap<PhoneNumber, CredentialKind> =
+            lost.iter().map(|credential| (credential.number, credential.kind)).collect();
         let rows = logins.iter().map(|login| OutcomeRow {
             number: login.number.hyphenated(),
             with: text::logs_in_with(lang, login.with, &initiator),
-            is_lost: are_lost.contains(&login.number),
+            lost: kinds.get(&login.number).map(|kind| is_lost(lang, *kind)),
         });
-        let gone = lost.iter().filter(|number| !log_in.contains(number)).map(|number| OutcomeRow {
-            number: number.hyphenated(),
+        let gone = lost.iter().filter(|credential| !log_in.contains(&credential.number));
+        let gone = gone.map(|credential| OutcomeRow {
+            number: credential.number.hyphenated(),
             with: lang.logs_in_no_more(),
-            is_lost: true,
+            lost: Some(is_lost(lang, credential.kind)),
         });
         Self {
             logins: OutcomeTable { rows: rows.collect() },

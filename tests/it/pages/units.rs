@@ -63,10 +63,10 @@ async fn u_each_change_requires_its_passwords_and_shows_the_new_logins() {
         let logins: Vec<_> =
             outcome(&done).into_iter().filter(|(_, with, _)| with != NO_LOGIN).collect();
         assert_eq!(logins.len(), after.len(), "{from} {to}: {}", done.body);
-        for ((number, with, is_lost), (expected, password)) in logins.iter().zip(&after) {
+        for ((number, with, lost), (expected, password)) in logins.iter().zip(&after) {
             assert_eq!((number.as_str(), with), (*expected, password), "{from} {to}");
             // A number that gets the initiator's password has no other one here.
-            assert!(!is_lost, "{from} {to} {number}");
+            assert_eq!(*lost, None, "{from} {to} {number}");
         }
         let phone = done.body.contains("を押して");
         assert_eq!(phone, after.iter().any(|(_, with)| with == NOTHING), "{from} {to}");
@@ -266,25 +266,28 @@ async fn u_only_a_unit_that_is_not_in_force_has_a_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u1_the_table_names_the_passwords_that_go_before_the_change_and_after_it() {
+async fn u1_the_table_names_what_goes_before_the_change_and_after_it() {
     let (service, owner) = service("number", &[ONE]).await;
     site::credential(&owner, TWO, "temporary").await;
     let mut browser = Browser::new(&service.base);
     browser.log_in(ONE, RIGHT).await;
     let page = browser.get("/unit/line").await;
     let by = "今回のログイン（06-1234-5601）と同じパスワード";
-    let row = |number: &str, with: &str, is_lost| (number.to_owned(), with.to_owned(), is_lost);
+    let row = |number: &str, with: &str, lost| (number.to_owned(), with.to_owned(), lost);
     let expected = [
-        row("06-1234-5600", by, false),
-        row("06-1234-5601", NO_LOGIN, true),
-        row("06-1234-5602", NO_LOGIN, true),
+        row("06-1234-5600", by, None),
+        row("06-1234-5601", NO_LOGIN, Some("password")),
+        row("06-1234-5602", NO_LOGIN, Some("temporary")),
     ];
     assert_eq!(outcome(&page), expected);
+    assert!(page.body.contains("になります</p>") && !page.body.contains("になりました</p>"));
     // It is there beside an error, too.
     let refused = send(&mut browser, &page, "/unit/line", &[(ONE, WRONG)]).await;
     assert_eq!(outcome(&refused), expected);
     send(&mut browser, &refused, "/unit/line", &[(ONE, RIGHT)]).await;
-    assert_eq!(outcome(&browser.get("/unit-changed").await), expected);
+    let done = browser.get("/unit-changed").await;
+    assert_eq!(outcome(&done), expected);
+    assert!(!done.body.contains("になります</p>") && done.body.contains("になりました</p>"));
     // The outcome is gone after the idle time.
     let old = "UPDATE ended_session SET created_at = created_at - interval '15 minutes'";
     owner.execute(old, &[]).await.unwrap();
@@ -307,15 +310,23 @@ async fn w4_the_unit_in_force_is_marked_among_the_three() {
     assert!(!page.contains("href=\"/unit/line\""), "{page}");
 }
 
-/// The table of logins, row by row: the number, its password, and whether the present one goes.
-fn outcome(page: &Answer) -> Vec<(String, String, bool)> {
+/// The table of logins, row by row: the number, its password, and the kind of the one that goes.
+fn outcome(page: &Answer) -> Vec<(String, String, Option<&'static str>)> {
     let rows = page.body.split("<tr><th scope=\"row\" class=\"number\">").skip(1);
     rows.map(|row| {
         let (number, rest) = row.split_once("</th><td>").unwrap();
         let (with, _) = rest.split_once("</td>").unwrap();
         let (with, lost) =
             with.split_once("<p").map_or((with, None), |(with, lost)| (with, Some(lost)));
-        (number.to_owned(), with.to_owned(), lost.is_some())
+        let kind = lost.map(|words| {
+            if words.contains("の仮パスワードは無効") {
+                "temporary"
+            } else {
+                assert!(words.contains("のパスワードは無効"), "{words}");
+                "password"
+            }
+        });
+        (number.to_owned(), with.to_owned(), kind)
     })
     .collect()
 }

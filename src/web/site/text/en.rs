@@ -206,7 +206,8 @@ table! {
     new_unit = "New authentication unit";
     new_logins = "Logging in after the change";
     new_logins_each = "Logging in after the change, for each phone number";
-    will_be_void = "Its current password or temporary password becomes invalid";
+    password_will_be_void = "Its current password becomes invalid";
+    temporary_will_be_void = "Its current temporary password becomes invalid";
     after_number_to_line = "After the change you log in with the contract number and the password that you used for this login. All other passwords become invalid, also that of the contract number.";
     after_from_line = "After the change each phone number logs in with the password that you used for this login.";
     after_number_to_admin_user = "After the change each phone number logs in with the password that it has now. If the contract number has none, it gets the password that you used for this login.";
@@ -231,7 +232,8 @@ table! {
     unit_changed_to(unit, logins) = "The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with the phone numbers and passwords under “{logins}”.";
     unit_changed_to_one(unit, logins, number) = r#"The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with <strong class="number">{number}</strong> and the password under “{logins}”."#;
     logins_from_now = "Logging in from now on";
-    now_void = "Its previous password or temporary password is now invalid";
+    password_is_now_void = "Its previous password is now invalid";
+    temporary_is_now_void = "Its previous temporary password is now invalid";
     set_the_needed(needed, number, key, unit, digits) = "For the phone numbers marked “{needed}”: call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password of {digits} digits before you log in.";
     keep_this = "Please make a note of this before you close the page.";
     to_login = "Log in";

@@ -197,7 +197,8 @@ reference! {
     new_unit = "変更後の認証単位";
     new_logins = "変更後のログイン";
     new_logins_each = "変更後のログイン（電話番号ごと）";
-    will_be_void = "現在のパスワードまたは仮パスワードは無効になります";
+    password_will_be_void = "現在のパスワードは無効になります";
+    temporary_will_be_void = "現在の仮パスワードは無効になります";
     after_number_to_line = "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。これまでのほかのパスワードは、ご契約電話番号のものも含めて無効になります。";
     after_from_line = "変更後は、それぞれの電話番号と、今回ログインしたときのパスワードでログインします。";
     after_number_to_admin_user = "変更後は、それぞれの電話番号と、その電話番号のこれまでのパスワードでログインします。ご契約電話番号にパスワードがない場合は、今回ログインしたときのパスワードになります。";
@@ -222,7 +223,8 @@ reference! {
     unit_changed_to(unit, logins) = "認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、「{logins}」の電話番号とパスワードでログインしてください。";
     unit_changed_to_one(unit, logins, number) = r#"認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、電話番号<strong class="number">{number}</strong>と、「{logins}」にあるパスワードでログインしてください。"#;
     logins_from_now = "今後のログイン";
-    now_void = "これまでのパスワードまたは仮パスワードは無効になりました";
+    password_is_now_void = "これまでのパスワードは無効になりました";
+    temporary_is_now_void = "これまでの仮パスワードは無効になりました";
     set_the_needed(needed, number, key, unit, digits) = "「{needed}」とある電話番号は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、{digits}桁の数字の仮パスワードを設定してから、ログインしてください。";
     keep_this = "お忘れにならないよう、この画面を閉じる前にご確認ください。";
     to_login = "ログインする";

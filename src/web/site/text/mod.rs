@@ -60,6 +60,7 @@ use super::markup::Markup;
 use super::session_end::{EndBeforeForm, SessionEnd};
 use domain::auth_unit::AuthUnit;
 use domain::contract::Role;
+use domain::credential::CredentialKind;
 use domain::password::Rejection;
 use domain::rules;
 use domain::session::{PreviousLogin, TemporaryPasswordSet};
@@ -204,6 +205,22 @@ pub(super) fn logs_in_with(lang: Language, with: NewCredential, changer: &str) -
         NewCredential::Unchanged => lang.password_kept(),
         NewCredential::CopiedFromInitiator => lang.password_copied(changer),
         NewCredential::Nothing => lang.temporary_needed(),
+    }
+}
+
+/// That a number loses its credential by a change that is not made yet.
+pub(super) fn will_be_void(lang: Language, kind: CredentialKind) -> Markup {
+    match kind {
+        CredentialKind::Password => lang.password_will_be_void(),
+        CredentialKind::Temporary => lang.temporary_will_be_void(),
+    }
+}
+
+/// That a number has lost its credential by a change.
+pub(super) fn is_now_void(lang: Language, kind: CredentialKind) -> Markup {
+    match kind {
+        CredentialKind::Password => lang.password_is_now_void(),
+        CredentialKind::Temporary => lang.temporary_is_now_void(),
     }
 }
 
