@@ -99,6 +99,9 @@ pub struct Problem {
     pub(super) retry_after_s: Option<u64>,
     #[serde(skip)]
     pub(super) is_outcome_unknown: bool,
+    /// The answer to a commit was lost, by which a wrong password may have been counted.
+    #[serde(skip)]
+    pub(super) may_have_counted: bool,
     #[serde(skip)]
     pub(super) refusal: Option<RefusalReason>,
 }
@@ -116,6 +119,7 @@ impl Problem {
             numbers: Box::default(),
             retry_after_s: None,
             is_outcome_unknown: false,
+            may_have_counted: false,
             refusal: None,
         }
     }
@@ -283,7 +287,8 @@ impl From<AuthError> for Problem {
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         tracing::warn!(%error, "the database did not answer a request");
-        Self::unavailable()
+        let may_have_counted = matches!(error, DbError::OutcomeUnknown(_));
+        Self { may_have_counted, ..Self::unavailable() }
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) enum PageError {
 pub(super) struct ErrorReport {
     pub(super) kind: ErrorKind,
     pub(super) retry_after_s: Option<u64>,
+    /// Whether a wrong password may have been counted.
+    pub(super) may_have_counted: bool,
     status: StatusCode,
     refusal: Option<RefusalReason>,
 }
@@ -56,7 +58,8 @@ impl From<SessionEnd> for PageError {
 impl From<ErrorKind> for PageError {
     fn from(kind: ErrorKind) -> Self {
         let (status, refusal) = status(kind);
-        Self::Page(ErrorReport { kind, retry_after_s: None, status, refusal })
+        let (retry_after_s, may_have_counted) = (None, false);
+        Self::Page(ErrorReport { kind, retry_after_s, may_have_counted, status, refusal })
     }
 }
 
@@ -66,6 +69,7 @@ impl From<&Problem> for PageError {
         Self::Page(ErrorReport {
             kind: kind_of(problem),
             retry_after_s: problem.retry_after_s,
+            may_have_counted: problem.may_have_counted,
             status: problem.status(),
             refusal: problem.refusal,
         })

@@ -17,8 +17,8 @@ pub(super) struct ErrorPage {
     kind: ErrorKind,
     /// How to set a temporary password, where that helps.
     recovery: Option<Recovery>,
-    /// Whether a form was sent.
-    is_form: bool,
+    /// Whether passwords were sent, and none was counted as a wrong one.
+    is_uncounted: bool,
     /// The page of the form that was sent, where it is worth trying again.
     back: Option<WayBack>,
     retry_after_s: Option<u64>,
@@ -39,7 +39,7 @@ impl ErrorPage {
         path: &str,
         signed_in: Option<SignedIn>,
     ) -> Self {
-        let ErrorReport { kind, retry_after_s, .. } = report;
+        let ErrorReport { kind, retry_after_s, may_have_counted, .. } = report;
         let lang = layout.lang;
         let is_form = method == Method::POST;
         let form = form_path(path).filter(|_| is_form);
@@ -50,7 +50,7 @@ impl ErrorPage {
             layout,
             kind,
             recovery: kind.unit_to_recover().map(|unit| Recovery::under(lang, unit)),
-            is_form,
+            is_uncounted: form.is_some() && !may_have_counted,
             back: form.filter(|_| is_worth_another_try(kind)).map(|path| {
                 let label = match path {
                     LOGIN => lang.back_to_login(),

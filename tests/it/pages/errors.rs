@@ -1,6 +1,7 @@
 //! An error is a page that says what to do; under `/api` it is a problem document.
 
 use karipass_lab::postgres::ShutdownMode;
+use karipass_lab::proxy::{COMMIT, Trouble};
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
@@ -87,6 +88,33 @@ async fn w4_without_the_database_a_page_says_when_to_try_again() {
     postgres.start().unwrap();
     let owner = database.owner().await.unwrap();
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_page_says_that_a_wrong_password_was_not_counted_only_where_that_is_known() {
+    let (scene, proxy) = Scene::troubled("line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let mut browser = Browser::new(&scene.service.base);
+    let uncounted = "パスワードの間違いには数えていません";
+    let typed = [("number", NUMBER), ("password", WRONG)];
+    // The answer to the commit is lost, and then nothing arrives at all.
+    for (trouble, is_known) in [(Trouble::StallAfter(COMMIT), false), (Trouble::Stall, true)] {
+        let form = browser.get("/login").await;
+        proxy.make(trouble);
+        let answer = browser.submit(&form, "/login", &typed).await;
+        proxy.make(Trouble::None);
+        assert_eq!(answer.status, 503, "{trouble:?}");
+        assert_eq!(answer.body.contains(uncounted), is_known, "{trouble:?}: {answer:?}");
+        assert_eq!(scene.count(NUMBER).await, (1, false), "{trouble:?}");
+    }
+    // A logout has no password.
+    browser.log_in(NUMBER, RIGHT).await;
+    let top = browser.get("/").await;
+    proxy.make(Trouble::Stall);
+    let answer = browser.submit(&top, "/logout", &[]).await;
+    proxy.make(Trouble::None);
+    assert_eq!(answer.status, 503);
+    assert!(!answer.body.contains(uncounted), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
