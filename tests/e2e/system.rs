@@ -1,11 +1,12 @@
 //! A whole system for stories to run on. Most of them share one, which ends with this process.
 
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Phone, SET_UP_NUMBER};
 use karipass_lab::collector::Collector;
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
@@ -49,7 +50,23 @@ static CLUSTER: LazyLock<Arc<Postgres>> = LazyLock::new(|| {
 });
 
 static SHARED: LazyLock<RwLock<System>> =
-    LazyLock::new(|| RwLock::new(System::start(&PATIENT).expect("a system")));
+    LazyLock::new(|| RwLock::new(System::with_identity().expect("a system")));
+
+/// What an operator adds to the site (`W10`), except for the logo. The name is the usual one.
+const IDENTITY: [(&str, &str); 8] = [
+    ("KARIPASS_SITE_COMPANY", "例示電話株式会社"),
+    ("KARIPASS_SITE_HELP_URL", "https://www.example.com/help"),
+    ("KARIPASS_SITE_CONTACT_URL", "https://www.example.com/contact"),
+    ("KARIPASS_SITE_PRIVACY_URL", "https://www.example.com/privacy"),
+    ("KARIPASS_SITE_TERMS_URL", "https://www.example.com/terms"),
+    ("KARIPASS_SITE_SUPPORT_NUMBER", "0120000000"),
+    ("KARIPASS_SITE_SUPPORT_HOURS", "平日9時から17時まで"),
+    ("KARIPASS_SITE_NOTICES", "12月1日0時から6時まで、点検のため停止します。"),
+];
+/// Dark on nothing, as many logos are.
+const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"40\" \
+                    viewBox=\"0 0 120 40\"><path d=\"M4 4h112v32H4z\" fill=\"none\" \
+                    stroke=\"#1a1a1a\" stroke-width=\"6\"/></svg>";
 
 impl System {
     /// The system that most stories share.
@@ -60,6 +77,15 @@ impl System {
     /// The same, while no other test uses it.
     pub fn shared_alone() -> RwLockWriteGuard<'static, Self> {
         SHARED.write().unwrap()
+    }
+
+    /// The system that most stories share; its site shows an operator's identity.
+    fn with_identity() -> Result<Self> {
+        let system = Self::without_daemon(&[])?;
+        let file = system.folder.path().join("logo.svg");
+        fs::write(&file, LOGO)?;
+        let logo = ("KARIPASS_SITE_LOGO_FILE", file.to_str().context("a folder's name")?);
+        system.with_daemon(&[&PATIENT[..], &IDENTITY, &[logo]].concat())
     }
 
     /// Starts all three; `variables` are the daemon's.

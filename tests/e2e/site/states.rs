@@ -90,6 +90,24 @@ fn w4_in_forced_colours_the_buttons_differ() -> Result<()> {
     })
 }
 
+/// A logo is mostly made for a white page.
+#[test]
+fn w10_in_the_dark_scheme_the_logo_stands_on_white() -> Result<()> {
+    in_manner(Manner::Unexamined, |visit| {
+        visit.go("/")?;
+        let browser = visit.who.browser;
+        visit.wait(browser.emulate("", "prefers-color-scheme", "dark"))?;
+        let color = |selector: &str| {
+            let node = format!("document.querySelector('{selector}')");
+            visit.value(&format!("getComputedStyle({node}).backgroundColor"))
+        };
+        let (page, logo) = (color("body")?, color(".name img")?);
+        ensure!(page != logo && logo == "rgb(255, 255, 255)", "{logo} on {page}");
+        visit.check_layout("entry-dark")?;
+        visit.wait(browser.emulate("", "prefers-color-scheme", "light"))
+    })
+}
+
 fn change(visit: &Visit<'_>, current: &str, new: &str) -> Result<()> {
     visit.fill("Current password", current)?;
     visit.fill("New password", new)?.fill("New password (again)", new)?;
