@@ -204,9 +204,7 @@ async fn respond(
         | UnitVerdict::ChangedElsewhere => Err(PageError::from(ErrorKind::ChangedElsewhere)),
         UnitVerdict::NotAllowed => Err(PageError::from(ErrorKind::NotAllowed)),
         UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
-        UnitVerdict::SessionOver => {
-            Err(SessionEnd::BeforeForm(EndBeforeForm::Unknown).into())
-        }
+        UnitVerdict::SessionOver => Err(SessionEnd::BeforeForm(EndBeforeForm::Unknown).into()),
         UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
     }
 }

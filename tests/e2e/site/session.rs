@@ -96,7 +96,8 @@ fn w13_with_script_the_number_is_sent_in_bare_digits() -> Result<()> {
             in_brackets,
         ];
         let as_digits = written.iter().map(|typed| (typed.as_str(), contract.as_str()));
-        let as_typed = ["Pw-1", "06あ64806430", "81", "+44 20 7946 0958"].map(|typed| (typed, typed));
+        let as_typed =
+            ["Pw-1", "06あ64806430", "81", "+44 20 7946 0958"].map(|typed| (typed, typed));
         for (typed, sent) in as_digits.chain(as_typed) {
             visit.log_in(typed, &visit.new_password())?;
             let value = visit.value("document.getElementById('number').value")?;

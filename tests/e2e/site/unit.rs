@@ -144,7 +144,8 @@ fn w6_a_window_left_behind_changes_nothing() -> Result<()> {
         visit.press(CHANGE)?.expect_heading(CHANGED)?;
         visit.wait(visit.who.browser.turn_to(first))?;
         let late = visit.press(CHANGE)?;
-        late.expect_heading(CHANGED)?.expect_text("今回送信された内容では、何も変更していません")?;
+        late.expect_heading(CHANGED)?
+            .expect_text("今回送信された内容では、何も変更していません")?;
         visit.check_layout("unit-changed-before")?;
         ensure!(visit.story.unit()?.as_deref() == Some(ADMIN_USER.0), "the first window won");
         ensure!(visit.count(contract)? == (0, false), "it was counted");

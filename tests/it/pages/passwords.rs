@@ -218,7 +218,8 @@ async fn w6_a_change_elsewhere_ends_the_session_of_an_open_form() {
     {
         assert!(over.body.contains(part), "{part}: {over:?}");
     }
-    for part in ["電話会社での手続き", "ログアウトなどにより", "繰り返し送信"] {
+    for part in ["電話会社での手続き", "ログアウトなどにより", "繰り返し送信"]
+    {
         assert!(!over.body.contains(part), "another end's words, {part}: {over:?}");
     }
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));

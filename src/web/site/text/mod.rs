@@ -130,8 +130,9 @@ pub(super) fn end_heading(lang: Language, end: SessionEnd) -> Markup {
         | SessionEnd::BeforeForm(EndBeforeForm::LoggedOut) => lang.logged_out(),
         SessionEnd::TemporaryExpired(_) => lang.temporary_expired(),
         SessionEnd::WrongEntries(_) => lang.password_void(),
-        SessionEnd::PasswordChanged
-        | SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged) => lang.password_was_changed(),
+        SessionEnd::PasswordChanged | SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged) => {
+            lang.password_was_changed()
+        }
         SessionEnd::Elsewhere
         | SessionEnd::BeforeForm(EndBeforeForm::Elsewhere | EndBeforeForm::Unknown) => {
             lang.session_over()

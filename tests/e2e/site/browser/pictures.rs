@@ -128,9 +128,8 @@ impl Chromium {
     /// Expects that this element begins on a telephone's first screen.
     pub async fn expect_on_first_screen(&self, id: &str) -> Result<()> {
         self.resize(TELEPHONE).await?;
-        let script = format!(
-            "return document.getElementById('{id}').getBoundingClientRect().top + scrollY"
-        );
+        let script =
+            format!("return document.getElementById('{id}').getBoundingClientRect().top + scrollY");
         let top: f64 = self.driver.execute(script, vec![]).await?.convert()?;
         self.restore_size().await?;
         ensure!(top < f64::from(TELEPHONE.1), "{id} begins at {top} px");
