@@ -47,13 +47,12 @@ impl Subscriber {
             }
             Keying::Info | Keying::Both => {
                 for key in keys.chars() {
-                    self.wait_until_taken(|sipp| {
-                        sipp.cue(&format!("Digit: {key}"))?;
-                        if keying == Keying::Both {
-                            self.handset.key(&key.to_string(), pace, keying)?;
-                        }
-                        Ok(())
-                    })?;
+                    // By SIP INFO when the key comes up: of two reports, the later one is known for
+                    // a repetition by how long the key was held, whichever way is slower.
+                    if keying == Keying::Both {
+                        self.handset.key(&key.to_string(), pace, keying)?;
+                    }
+                    self.wait_until_taken(|sipp| sipp.cue(&format!("Digit: {key}")))?;
                     let tone = if keying == Keying::Info { pace.tone } else { Duration::ZERO };
                     sleep(tone + pace.gap);
                 }
