@@ -1,8 +1,7 @@
 //! Logs and metrics of one call. `docs/operations.md` has the table of its log lines.
 //!
-//! At `info` the lines explain how a call ended: the caller, each entry, what was stored, the end.
-//! A good call has six to eight such lines. `debug` adds the playbacks and their times, which
-//! doubles the lines.
+//! At `info` the lines explain how a call ended: the caller, what was heard, each entry, what was
+//! stored, the end. Only holds are at `debug`, because a caller may repeat them without an end.
 
 use std::time::{Duration, Instant};
 
@@ -138,9 +137,9 @@ impl CallReport {
 fn log(progress: Progress) {
     match progress {
         Progress::GuidanceBegan(guidance) => {
-            debug!(event = "guidance", guidance, "guidance began");
+            info!(event = "guidance", guidance, "guidance began");
         }
-        Progress::BargeIn => debug!(event = "barge_in", "barge-in"),
+        Progress::BargeIn => info!(event = "barge_in", "barge-in"),
         Progress::EntryAccepted(EntrySummary { step, digits, by_silence }) => {
             info!(event = "entry", step = step.as_str(), digits, by_silence, "entry accepted");
         }
@@ -153,8 +152,8 @@ fn log(progress: Progress) {
                 step, digits, by_silence, reason, wrong_entries, "wrong entry"
             );
         }
-        Progress::Disconnected => debug!(event = "disconnected", "Asterisk disconnected"),
-        Progress::Reconnected => debug!(event = "reconnected", "Asterisk reconnected"),
+        Progress::Disconnected => info!(event = "disconnected", "Asterisk disconnected"),
+        Progress::Reconnected => info!(event = "reconnected", "Asterisk reconnected"),
         Progress::Held => debug!(event = "held", "call on hold"),
         Progress::Unheld => debug!(event = "unheld", "hold ended"),
     }

@@ -110,7 +110,11 @@ impl CommandQueue {
     pub(super) fn on_event(&mut self, event: CallEvent) -> Option<Next> {
         match event {
             CallEvent::PlaybackFinished(slot, end) => {
-                self.on_finished(slot).map(|id| Ok(Input::Finished(id, end)))
+                let id = self.on_finished(slot)?;
+                if end == PlaybackEnd::Failed {
+                    warn!("Asterisk could not play a prompt to its end");
+                }
+                Some(Ok(Input::Finished(id, end)))
             }
             CallEvent::Dialog(Input::Reconnected) => {
                 self.on_reconnected();

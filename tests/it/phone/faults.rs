@@ -6,7 +6,7 @@ use crate::fake_asterisk::{FakeReply, Handshakes};
 use domain::dialog::Limits;
 use serde_json::json;
 
-use super::rig::{Rig, RigOptions, TRUSTED, wait_until};
+use super::rig::{Rig, RigOptions, TRUSTED, lines_with, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_404_after_the_hang_up_is_an_ordinary_end() {
@@ -96,6 +96,8 @@ async fn a_playback_that_fails_is_played_again_and_then_trouble_is_heard() {
     rig.fake.wait_for_playback("failed.1", "trouble").await;
     rig.finish("failed.1").await;
     rig.expect_end("failed.1", "trouble").await;
+    let warnings = lines_with("failed.1").into_iter().filter(|line| line["level"] == "WARN");
+    assert_eq!(warnings.count(), 2, "a line for each failure");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ const FIRST: &str = "first@192.0.2.1";
 async fn karipass_logs_chooses_the_lines_of_a_call_a_number_and_a_time() {
     let whole = Whole::ready(&[]).await;
     whole.fake.call("tail.1", &["trusted", NUMBER, FIRST]);
-    whole.fake.wait_for_playback("tail.1", "menu").await;
+    whole.fake.wait_for_confirmed_playback("tail.1", "menu").await;
     whole.fake.call("tail.2", &["withheld", "", "second@192.0.2.1"]);
     whole.fake.wait_for_playback("tail.2", "not-available").await;
     whole.fake.hang_up("tail.1");
@@ -37,7 +37,7 @@ async fn karipass_logs_chooses_the_lines_of_a_call_a_number_and_a_time() {
         lines.map(|line| (text(&line["span"]["channel"]), text(&line["event"]))).collect()
     };
     let of_the_first = |event: &str| ("tail.1".to_owned(), event.to_owned());
-    let first = [of_the_first("came_in"), of_the_first("ended")];
+    let first = ["came_in", "guidance", "ended"].map(of_the_first);
     for chosen in [["--call", "tail.1"], ["--call", FIRST], ["--number", NUMBER]] {
         assert_eq!(events(&chosen), first, "{chosen:?}");
     }
@@ -46,7 +46,7 @@ async fn karipass_logs_chooses_the_lines_of_a_call_a_number_and_a_time() {
     // The text shows the same, in columns.
     let text = logs(&["--call", "tail.1"]).out;
     assert!(
-        text.lines().count() == 2 && text.lines().all(|line| line.contains(" tail.1 ")),
+        text.lines().count() == first.len() && text.lines().all(|line| line.contains(" tail.1 ")),
         "{text}"
     );
     assert!(text.contains("caller=061234****") && !text.contains('\x1b'), "{text}");
