@@ -9,7 +9,7 @@ use metrics::{counter, gauge, histogram};
 use tracing::field::debug;
 use tracing::{Span, debug, info, info_span};
 
-use super::events::{CallerIdentity, IdentitySource};
+use super::events::{CallerIdentity, Evidence, IdentitySource};
 use super::live_calls::{LiveCall, LiveCalls, LiveEntry};
 use crate::clock;
 use crate::metrics::{
@@ -60,6 +60,7 @@ impl CallReport {
             event = "came_in",
             caller = caller.number.map(debug),
             verdict = caller.verdict.as_str(),
+            evidence = caller.evidence.map(Evidence::as_str),
             endpoint = incoming.endpoint.as_deref(),
             sip_call_id = caller.sip_call_id.as_deref(),
             pbx,

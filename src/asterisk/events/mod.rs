@@ -3,15 +3,18 @@
 //! A frame becomes one [`Event`]. A frame may hold a keyed digit, so neither an event's `Debug` nor
 //! an error repeats any of its text.
 
+mod identity;
+
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use strum::{EnumString, IntoStaticStr};
 
 use domain::dialog::{Input, Key, PlaybackEnd, PlaybackId};
-use domain::phone_number::PhoneNumber;
+
+pub(super) use identity::parse_identity;
+pub use identity::{CallerIdentity, CallerVerdict, Evidence, IdentitySource};
 
 /// The events that the daemon subscribes to; Asterisk filters out all others.
 pub(super) const SUBSCRIBED_EVENTS: [&str; 10] = [
@@ -128,47 +131,6 @@ pub struct Channel {
     pub endpoint: Option<String>,
 }
 
-/// Where to find the caller's identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdentitySource {
-    /// The event holds it.
-    InEvent(CallerIdentity),
-    /// A channel variable holds it, because `StasisBroadcast` passes no arguments.
-    ChannelVariable,
-}
-
-/// What the dialplan says of a caller (`P1`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CallerIdentity {
-    /// The caller's number. There is none if it is withheld or not trusted (`P2`).
-    pub number: Option<PhoneNumber>,
-    /// How the dialplan has judged it.
-    pub verdict: CallerVerdict,
-    /// The `Call-ID` of the INVITE, by which the call is found in a SIP trace.
-    pub sip_call_id: Option<String>,
-}
-
-/// How the dialplan judges a caller's number (`P1`, `P2`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum CallerVerdict {
-    /// It vouches for the number.
-    Trusted,
-    /// The caller withholds it.
-    Withheld,
-    /// It does not know whose number it is.
-    #[default]
-    Untrusted,
-}
-
-impl CallerVerdict {
-    /// Its name in the dialplan and in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// The last part of a playback's id. A channel's playbacks take turns with a few slots, so that a
 /// daemon can stop all that an earlier one may have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +230,10 @@ fn to_event(frame: Frame<'_>) -> Option<Event> {
                 channel: frame.channel?.into_id(),
                 replaced: replaced.into_id(),
             },
-            None => Event::StasisStart(frame.channel?.into_channel(), identity(&frame.args)),
+            None => Event::StasisStart(
+                frame.channel?.into_channel(),
+                identity::from_arguments(&frame.args),
+            ),
         },
         "StasisEnd" | "ChannelDestroyed" => Event::ChannelGone(frame.channel?.into_id()),
         "ChannelHangupRequest" => {
@@ -287,39 +252,6 @@ fn to_event(frame: Frame<'_>) -> Option<Event> {
         "ApplicationReplaced" => Event::AppReplaced,
         _ => Event::Other,
     })
-}
-
-fn identity(args: &[Cow<'_, str>]) -> IdentitySource {
-    match args {
-        [] => IdentitySource::ChannelVariable,
-        [verdict, number] => IdentitySource::InEvent(caller_identity(verdict, number, "")),
-        [verdict, number, sip_call_id] => {
-            IdentitySource::InEvent(caller_identity(verdict, number, sip_call_id))
-        }
-        _ => IdentitySource::InEvent(CallerIdentity::default()),
-    }
-}
-
-/// The identity in `verdict/number/channel/SIP-Call-ID`. If the text names another channel, it was
-/// inherited or copied, and there is none.
-pub(super) fn parse_identity(channel: &str, text: &str) -> CallerIdentity {
-    let mut parts = text.splitn(4, '/');
-    match [parts.next(), parts.next(), parts.next()] {
-        [Some(verdict), Some(number), Some(written_on)] if written_on == channel => {
-            caller_identity(verdict, number, parts.next().unwrap_or_default())
-        }
-        _ => CallerIdentity::default(),
-    }
-}
-
-/// A caller has a number only if the dialplan says `trusted` and it is one (`P1`, `P2`).
-fn caller_identity(verdict: &str, number: &str, sip_call_id: &str) -> CallerIdentity {
-    let verdict = verdict.parse().unwrap_or_default();
-    CallerIdentity {
-        number: if verdict == CallerVerdict::Trusted { number.parse().ok() } else { None },
-        verdict,
-        sip_call_id: (!sip_call_id.is_empty()).then(|| sip_call_id.to_owned()),
-    }
 }
 
 fn key(digit: &str) -> Option<Key> {

@@ -33,7 +33,7 @@ fn p2_only_a_trusted_national_number_is_a_caller() {
         r#"["trusted",""]"#,
         r#"["trusted","+81612345678"]"#,
         r#"["Trusted","0612345678"]"#,
-        r#"["trusted","0612345678","x","y"]"#,
+        r#"["trusted","0612345678","x","y","z"]"#,
         r#"["trusted"]"#,
     ] {
         assert_eq!(caller(start(other)), None, "{other}");
@@ -44,16 +44,28 @@ fn p2_only_a_trusted_national_number_is_a_caller() {
 }
 
 #[test]
-fn an_identity_names_its_verdict_and_the_invites_call_id() {
-    for (text, verdict, sip_call_id) in [
-        ("trusted/0612345678/1.5/a/b@192.0.2.1", CallerVerdict::Trusted, Some("a/b@192.0.2.1")),
-        ("withheld//1.5/a", CallerVerdict::Withheld, Some("a")),
-        ("untrusted//1.5/", CallerVerdict::Untrusted, None),
-        ("else//1.5", CallerVerdict::Untrusted, None),
-        ("trusted/0612345678/1.4/a", CallerVerdict::Untrusted, None),
+fn an_identity_names_its_verdict_its_evidence_and_the_invites_call_id() {
+    let named = |found: CallerIdentity| {
+        (found.verdict.as_str(), found.evidence.map(Evidence::as_str), found.sip_call_id)
+    };
+    for (text, verdict, evidence, sip_call_id) in [
+        ("trusted/0612345678/1.5/asserted/a/b@x", "trusted", Some("asserted"), Some("a/b@x")),
+        ("withheld//1.5/vouched/a", "withheld", Some("vouched"), Some("a")),
+        ("untrusted//1.5/phone/", "untrusted", Some("phone"), None),
+        ("trusted/0612345678/1.5/a/b@192.0.2.1", "trusted", None, Some("a/b@192.0.2.1")),
+        ("else//1.5", "untrusted", None, None),
+        ("trusted/0612345678/1.4/asserted/a", "untrusted", None, None),
     ] {
-        let found = parse_identity("1.5", text);
-        assert_eq!((found.verdict, found.sip_call_id.as_deref()), (verdict, sip_call_id), "{text}");
+        let found = named(parse_identity("1.5", text));
+        assert_eq!(found, (verdict, evidence, sip_call_id.map(str::to_owned)), "{text}");
+    }
+    for (arguments, evidence) in [
+        (r#"["trusted","0612345678","a@b","phone"]"#, Some("phone")),
+        (r#"["trusted","0612345678","a@b","else"]"#, None),
+        (r#"["trusted","0612345678","a@b"]"#, None),
+    ] {
+        let IdentitySource::InEvent(found) = start(arguments) else { panic!("{arguments}") };
+        assert_eq!(named(found), ("trusted", evidence, Some("a@b".to_owned())), "{arguments}");
     }
 }
 

@@ -157,6 +157,17 @@ impl InviteCase {
         self.dialled = dialled;
         self
     }
+
+    /// The entry of `karipass-line` that the context of its endpoint leads to.
+    fn evidence(&self) -> &'static str {
+        if self.from == VOUCHING {
+            "vouched"
+        } else if self.from == PHONE {
+            "phone"
+        } else {
+            "asserted"
+        }
+    }
 }
 
 /// Sends every case to a fresh Asterisk whose application only listens.
@@ -215,15 +226,24 @@ async fn call(
     socket.send(invite.as_bytes()).await?;
     let answered = async {
         tokio::select! {
-            answer = next_start(events) => answer,
+            start = next_evidenced_start(events) => {
+                let (answer, evidence) = start?;
+                ensure!(evidence == case.evidence(), "the evidence is {evidence}");
+                Ok(answer)
+            }
             status = final_status(&socket) => Ok(Disposition::Refused(status?)),
         }
     };
     tokio::time::timeout(Duration::from_mins(1), answered).await?
 }
 
-/// The arguments of the next call that comes in.
+/// The verdict and number of the next call that comes in.
 pub async fn next_start(events: &mut Events) -> Result<Disposition> {
+    Ok(next_evidenced_start(events).await?.0)
+}
+
+/// The same with its evidence.
+async fn next_evidenced_start(events: &mut Events) -> Result<(Disposition, String)> {
     loop {
         let message = events.next().await.context("the WebSocket has ended")??;
         if let Some(answer) = stasis_start(&message)? {
@@ -232,7 +252,7 @@ pub async fn next_start(events: &mut Events) -> Result<Disposition> {
     }
 }
 
-fn stasis_start(message: &Message) -> Result<Option<Disposition>> {
+fn stasis_start(message: &Message) -> Result<Option<(Disposition, String)>> {
     let event: Value = serde_json::from_str(message.to_text()?)?;
     if event["type"] != "StasisStart" {
         return Ok(None);
@@ -241,7 +261,7 @@ fn stasis_start(message: &Message) -> Result<Option<Disposition>> {
     // The Call-ID comes without characters that the dialplan could interpret.
     let call_id = argument(2);
     ensure!(!call_id.contains(['(', ')', ',', '"', '|']), "Call-ID {call_id}");
-    Ok(Some(Disposition::Stasis(argument(0), argument(1))))
+    Ok(Some((Disposition::Stasis(argument(0), argument(1)), argument(3))))
 }
 
 async fn final_status(socket: &UdpSocket) -> Result<u16> {

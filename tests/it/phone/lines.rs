@@ -24,7 +24,7 @@ fn events(channel: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_which() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("lines.1", &["trusted", CONTRACT, "a84b4c76@192.0.2.1"]);
+    rig.fake.call("lines.1", &["trusted", CONTRACT, "a84b4c76@192.0.2.1", "asserted"]);
     rig.fake.wait_for_playback("lines.1", "menu").await;
     rig.fake.press("lines.1", "9");
     rig.fake.wait_for_playback("lines.1", "invalid").await;
@@ -44,7 +44,8 @@ async fn each_event_of_a_call_is_one_line_that_says_how_many_digits_and_never_wh
     let expected = [
         json!({
             "event": "came_in", "caller": "061234****", "verdict": "trusted", "adopted": false,
-            "endpoint": "PJSIP/carrier", "sip_call_id": "a84b4c76@192.0.2.1"
+            "endpoint": "PJSIP/carrier", "sip_call_id": "a84b4c76@192.0.2.1",
+            "evidence": "asserted"
         }),
         guidance("menu"),
         barge_in(),
