@@ -26,5 +26,6 @@ mod site;
 mod stories;
 mod story;
 mod system;
+mod tail;
 mod tls;
 mod traces;
