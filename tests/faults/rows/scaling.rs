@@ -1,14 +1,17 @@
 //! One machine outgrown: two Asterisks behind Kamailio, two daemons that serve both behind HAProxy,
 //! a primary and a standby that its commits wait for. One of each kind is lost.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use karipass_lab::asterisk::CARRIER;
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER};
 use karipass_lab::child::wait_until;
+use karipass_lab::front::{self, Kamailio};
 use karipass_lab::postgres::{Replication, ShutdownMode};
+use karipass_lab::{folder, repository};
 
 use crate::fleet::WAIT_TIMEOUT;
 use crate::ledger::{Bears, FAILING};
@@ -47,6 +50,27 @@ fn scaled_a_daemon_killed() -> Result<()> {
 fn scaled_the_primary_lost() -> Result<()> {
     let looks = &[apology_delay as Look, note_recovery];
     scaled("scaled, primary lost, standby promoted", FAILING, looks, primary_lost).run()
+}
+
+#[test]
+fn the_documented_commands_take_an_asterisk_out_and_back() -> Result<()> {
+    let folder = folder::temporary("karipass-kamcmd-")?;
+    let setup = AsteriskSetup::new(folder.path().join("asterisk"))?;
+    let asterisk = Asterisk::start(setup.snippet("phones.conf", &front::trunk()?))?;
+    let sip = asterisk.setup.sip;
+    let kamailio = Kamailio::start(&folder.path().join("kamailio"), &[sip])?;
+    let guide = fs::read_to_string(repository().join("docs/scaling.md"))?;
+    for (command, is_active) in [
+        ("kamcmd dispatcher.list", true),
+        ("kamcmd dispatcher.set_state dp", false),
+        ("kamcmd dispatcher.set_state ap", true),
+    ] {
+        let line = guide.lines().find(|line| line.starts_with(command)).context(command)?;
+        let arguments = line.trim_start_matches("kamcmd ").split(" #").next().unwrap_or_default();
+        kamailio.command(&arguments.replace("192.0.2.31:5060", &sip.to_string()))?;
+        ensure!(kamailio.is_active(sip)? == is_active, "after {line}");
+    }
+    Ok(())
 }
 
 fn scaled(

@@ -70,6 +70,11 @@ impl Kamailio {
     pub fn is_active(&self, asterisk: SocketAddr) -> Result<bool> {
         Ok(active(self.run.path())?.contains(&asterisk))
     }
+
+    /// What `kamcmd` says to these arguments.
+    pub fn command(&self, arguments: &str) -> Result<String> {
+        kamcmd(self.run.path(), arguments)
+    }
 }
 
 impl Drop for Kamailio {
@@ -81,15 +86,19 @@ impl Drop for Kamailio {
 
 /// The Asterisks that the Kamailio with this run folder gives calls to.
 fn active(run: &Path) -> Result<Vec<SocketAddr>> {
-    let mut command = Command::new(format!("{PROGRAMS}/kamcmd"));
-    let socket = format!("unix:{}", run.join("kamailio_ctl").display());
-    let said = child::run("kamcmd", command.args(["-s", &socket, "dispatcher.list"]))?;
+    let said = kamcmd(run, "dispatcher.list")?;
     let value = |line: &str, name: &str| line.trim().strip_prefix(name).map(str::to_owned);
     let addresses = said.lines().filter_map(|line| value(line, "URI: "));
     let flags = said.lines().filter_map(|line| value(line, "FLAGS: "));
     let active = addresses.zip(flags).filter(|(_, flags)| flags.starts_with('A'));
     let address = |uri: &str| uri.rsplit('@').next()?.parse().ok();
     active.map(|(uri, _)| address(&uri).with_context(|| uri.clone())).collect()
+}
+
+fn kamcmd(run: &Path, arguments: &str) -> Result<String> {
+    let mut command = Command::new(format!("{PROGRAMS}/kamcmd"));
+    let socket = format!("unix:{}", run.join("kamailio_ctl").display());
+    child::run("kamcmd", command.args(["-s", &socket]).args(arguments.split_whitespace()))
 }
 
 /// A private HAProxy; killed when dropped.

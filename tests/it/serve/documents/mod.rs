@@ -8,9 +8,10 @@
 //! <!-- not run: `COMMAND`, …: WHY -->
 //! ```
 //!
-//! Those in running text are parsed.
+//! Those of `sql` blocks are run, and those in running text are parsed.
 
 mod machine;
+mod sql;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,11 +29,14 @@ use machine::Machine;
 const FOLDERS: [&str; 5] = ["", "docs", "docs/operating", "asterisk", "asterisk/sounds"];
 /// What does not end by itself.
 const ENDLESS: [&str; 3] = ["--follow", "--watch", "karipass serve"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_a_block_is_run_or_a_mark_says_why_not() {
     let machine = Machine::start().await;
     let mut count = 0;
-    for Block { place, marks, commands } in documents().iter().flat_map(blocks) {
+    let documents = documents();
+    let found = documents.iter().flat_map(|document| blocks(document, "sh"));
+    for Block { place, marks, commands } in found {
         let excused: Vec<&str> = marks.iter().flat_map(|mark| excused(&place, mark)).collect();
         for excuse in &excused {
             let is_there = commands.iter().any(|command| command.starts_with(excuse));
@@ -59,7 +63,7 @@ fn every_command_and_option_in_the_documents_exists() {
     let (mut parsed, mut targets) = (0, BTreeSet::new());
     for document in documents() {
         let (name, text) = &document;
-        let commands = blocks(&document).into_iter().flat_map(|block| block.commands);
+        let commands = blocks(&document, "sh").into_iter().flat_map(|block| block.commands);
         for command in spans(text).into_iter().chain(commands) {
             let place = format!("{name}: {command}");
             if let Some(option) = command.strip_prefix("--") {
@@ -91,7 +95,7 @@ fn every_command_and_option_in_the_documents_exists() {
     }
 }
 
-/// An `sh` block.
+/// A block of commands.
 struct Block {
     place: String,
     marks: Vec<String>,
@@ -110,8 +114,10 @@ fn documents() -> Vec<(String, String)> {
     paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
-fn blocks((name, text): &(String, String)) -> Vec<Block> {
+/// The blocks in this language.
+fn blocks((name, text): &(String, String), language: &str) -> Vec<Block> {
     let (mut blocks, mut marks, mut open) = (Vec::new(), Vec::new(), None::<Block>);
+    let begin = format!("```{language}");
     for (line, number) in text.lines().map(str::trim).zip(1..) {
         let mark = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->"));
         match (&mut open, line, mark) {
@@ -123,7 +129,7 @@ fn blocks((name, text): &(String, String)) -> Vec<Block> {
                 }
                 _ => commands.push(line.to_owned()),
             },
-            (None, "```sh", _) => {
+            (None, line, _) if line == begin => {
                 let place = format!("{name}:{number}");
                 open = Some(Block { place, marks: std::mem::take(&mut marks), commands: vec![] });
             }
