@@ -2,12 +2,15 @@
 
 use domain::policy::temporary_password::SetOutcome;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::Path;
+use std::process::Stdio;
 
 use domain::auth_unit::AuthUnit;
+use karipass_lab::child::Child;
 
 use super::scene::{CONTRACT, DatabaseScene, FILE, FIRST, OTHER, PLAIN, SECOND, number, temporary};
-use crate::support::{KARIPASS, Ran, karipass, run};
+use crate::support::{KARIPASS, Ran, WAIT_TIMEOUT, karipass, wait_until};
 use crate::temporary_password::SetTemporary as _;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,14 +258,26 @@ async fn d1_a_terminal_shows_how_far_an_import_is() {
     let scene = DatabaseScene::new().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("contracts.csv");
-    std::fs::write(&path, FILE).unwrap();
+    std::fs::write(&path, with("0612345600,0612345601,yes", "0612345600,0612345601,no")).unwrap();
     let command = format!("{KARIPASS} contracts import {}", path.display());
     let mut terminal = scene.database.karipass(Path::new("script"));
     terminal.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
-    let ran = run(terminal.env("TERM", "xterm"));
-    assert_eq!(ran.status, 0, "{}", ran.out);
-    assert!(ran.out.contains("sending") && ran.out.contains("100 %"), "{:?}", ran.out);
-    assert!(ran.out.ends_with("5 unchanged, 0 removed\r\n"), "{:?}", ran.out);
+    let shown = folder.path().join("shown");
+    terminal.env("TERM", "xterm").stdin(Stdio::null()).stdout(File::create(&shown).unwrap());
+    // The first lock stops the comparison, and the second one the changes.
+    let hold = "BEGIN; SELECT FROM contract FOR UPDATE; SAVEPOINT compared;
+                LOCK TABLE contract IN ACCESS EXCLUSIVE MODE";
+    scene.owner.batch_execute(hold).await.unwrap();
+    let mut importing = Child::spawn("script", terminal).unwrap();
+    let text = || std::fs::read_to_string(&shown).unwrap();
+    wait_until("the comparison", async || text().contains("comparing")).await;
+    assert!(!text().contains("applying"), "{:?}", text());
+    scene.owner.batch_execute("ROLLBACK TO compared").await.unwrap();
+    wait_until("the changes", async || text().contains("applying")).await;
+    scene.owner.batch_execute("COMMIT").await.unwrap();
+    assert!(importing.wait_for_end(WAIT_TIMEOUT).unwrap().success(), "{:?}", text());
+    assert!(text().contains("sending") && text().contains("100 %"), "{:?}", text());
+    assert!(text().ends_with("1 changed, 4 unchanged, 0 removed\r\n"), "{:?}", text());
 }
 
 fn import(scene: &DatabaseScene, file: &str, options: &[&str]) -> Ran {
