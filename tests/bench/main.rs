@@ -1,7 +1,8 @@
 //! The measurements of `make bench`: a hash beside C libargon2, the start of a daemon, and 200
 //! calls beside the same flow in plain dialplan. Also the highest rate of calls without a failure,
-//! logins on a machine without idle time, the clean-up of tables with millions of rows, and
-//! Lighthouse's opinion of the pages' speed. Prints a table and writes it to `target/bench.json`.
+//! logins on a machine without idle time, the clean-up of tables with millions of rows, a million
+//! numbers imported and exported, and Lighthouse's opinion of the pages' speed. Prints a table and
+//! writes it to `target/bench.json`.
 //!
 //! A missed target is a figure like any other; only a failed measurement is an error. Both sides of
 //! each comparison run on the same machine in the same run. Other load on the machine still shows
@@ -15,6 +16,7 @@
 mod calls;
 mod capacity;
 mod clean_up;
+mod contracts;
 mod figure;
 mod hash;
 mod line;
@@ -37,13 +39,14 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 7] = [
+const MEASURES: [(&str, Measure); 8] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
     ("capacity", capacity::measure),
     ("logins", logins::measure),
     ("clean_up", clean_up::measure),
+    ("contracts", contracts::measure),
     ("pages", pages::measure),
 ];
 
