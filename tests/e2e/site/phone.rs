@@ -170,7 +170,8 @@ fn r_the_telephone_in_the_browser_is_used_by_keyboard_alone() -> Result<()> {
         let mut call = BrowserCall::begin(visit, contract)?;
         call.hear("menu")?.key("2")?.hear("enter-number")?.key(&format!("{child}#"))?;
         call.hear_about(child, "set-password")?.complete(child, &temporary)?;
-        visit.story.expect_stored(child, &temporary, "number", "number", &[child])
+        visit.story.expect_stored(child, &temporary, "number", "number", &[child])?;
+        log_in(visit, &temporary)
     })
 }
 
