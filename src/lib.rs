@@ -9,10 +9,9 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! Arrows, in short (`tests/arrows.rs` has all of them): `main → cli → {daemon, check, auth, db,
-//! logs}`, `daemon → {asterisk, web, db, logs, traces}`, `check → {asterisk::rest, db}`,
-//! `{asterisk, web} → auth → {db, hashing}`. Every module may use [`domain`], a separate crate that
-//! knows no runtime, SQL, HTTP or clock.
+//! The layers are `main → cli → {daemon, check} → {asterisk, web} → auth → {db, hashing}`. A module
+//! uses only layers to its right; `tests/arrows.rs` lists which. Every module may use [`domain`], a
+//! separate crate that knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its
@@ -36,11 +35,12 @@
 //!   which use the crate `argon2id`. [`db`]: PostgreSQL.
 //! - [`web`]: the pages, the API and the operators' listener. [`cli`]: one file for each command.
 //!   `daemon`: `karipass serve`. [`check`]: `karipass check`.
-//! - [`config`]: what the operator decides. [`clock`]: the only reader of a clock. [`tls`]: TLS as
-//!   a client, and the site's certificate. [`metrics`]: the name and help text of every metric.
-//!   `logs`: log lines as text. `traces`: the export of traces. `backoff`: the waits between
-//!   attempts. `machine`: what this machine has. [`settings`]: the configuration, with each value
-//!   checked by the module that uses it.
+//! - [`config`]: what the operator decides. [`settings`]: the same, with each value checked by the
+//!   module that uses it. `keys`: the keys of hashes and seals.
+//! - [`clock`]: the only reader of a clock. [`tls`]: TLS as a client, and the site's certificate.
+//! - [`metrics`]: the name and help text of every metric. `logs`: log lines as text. `traces`: the
+//!   export of traces.
+//! - `backoff`: the waits between attempts. `machine`: what this machine has.
 
 pub mod asterisk;
 pub mod auth;
@@ -52,6 +52,7 @@ pub mod config;
 mod daemon;
 pub mod db;
 pub mod hashing;
+mod keys;
 mod logs;
 mod machine;
 pub mod metrics;

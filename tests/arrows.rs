@@ -1,5 +1,6 @@
-//! Which module of the daemon may use which: `{asterisk, web} → auth → {db, hashing}`. Nothing pure
-//! uses a runtime, a database, a wire or a clock.
+//! Which module of the daemon may use which: only layers to its right in `cli → {daemon, check} →
+//! {asterisk, web} → auth → {db, hashing}`. Nothing pure uses a runtime, a database, a wire or a
+//! clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,18 +10,19 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The modules with effects, and the modules that each may use besides.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("backoff", &[]),
     ("clock", &[]),
     ("logs", &[]),
     ("machine", &[]),
     ("metrics", &[]),
-    ("hashing", &["clock", "machine", "metrics"]),
-    ("config", &["hashing"]),
+    ("keys", &[]),
+    ("hashing", &["clock", "keys", "machine", "metrics"]),
+    ("config", &["keys"]),
     ("tls", &["config"]),
     ("traces", &["config", "logs", "metrics", "tls"]),
     ("db", &["backoff", "clock", "config", "metrics", "tls"]),
-    ("auth", &["clock", "db", "hashing"]),
+    ("auth", &["clock", "db", "hashing", "keys"]),
     ("asterisk", &["auth", "backoff", "clock", "config", "machine", "metrics", "tls"]),
     ("settings", &["config", "db", "tls"]),
     ("check", &["asterisk", "clock", "config", "db", "tls"]),

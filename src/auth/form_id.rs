@@ -6,7 +6,7 @@
 //! MAC reveals nothing about the password.
 
 use super::client_secret::ClientSecret;
-use crate::hashing::hmac;
+use crate::keys::hmac;
 use domain::change::EntryKey;
 use domain::credential::CredentialId;
 use domain::password::SubmittedPassword;
@@ -20,7 +20,7 @@ const FORM: &[u8] = b"karipass form v1";
 #[derive(Debug)]
 pub enum FormPurpose {}
 
-/// The id of a form.
+/// The id of a form: 256 random bits that stand in the page alone.
 pub type FormId = ClientSecret<FormPurpose>;
 
 impl FormId {

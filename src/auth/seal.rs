@@ -1,5 +1,5 @@
-//! The seal of a session's token: a MAC by which a daemon recognises the tokens of all daemons with
-//! the same hash keys, without a query.
+//! The seal of a session's token: a MAC that proves, without a query, that a daemon issued it. All
+//! daemons with the same hash keys accept it.
 //!
 //! A client's token is `SECRET.TIME.SEAL`. The secret is 32 random bytes (43 characters of URL-safe
 //! base64). The time is when the token was issued, in seconds since 1970. The seal is the first 16
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::{Audience, SessionToken};
-use crate::hashing::{DerivedKey, Keys, hmac};
+use crate::keys::{DerivedKey, Keys, hmac};
 use domain::credential::CredentialId;
 use domain::rules;
 
@@ -29,7 +29,7 @@ const PROOF: &[u8] = b"karipass password proof\n";
 
 const SEAL_BYTES: usize = 16;
 
-/// The keys of the seals.
+/// Seals tokens, opens them, and gets other keys when the configuration is reloaded.
 pub struct Seals(RwLock<SealKeys>);
 
 /// The first key seals, every key opens.
@@ -86,8 +86,8 @@ impl Seals {
         std::iter::once(&keys.first).chain(&keys.others).any(fits).then_some(credential)
     }
 
-    /// The token that a client of `audience` has sent; `None` without a valid seal for it, or if no
-    /// session is kept for as long as the token's age.
+    /// The token that a client of `audience` has sent. `None` without a valid seal for it, or if
+    /// the token is older than any session is kept.
     #[must_use]
     pub fn open(&self, text: &str, audience: Audience, now: Timestamp) -> Option<SessionToken> {
         let (secret, rest) = text.split_once('.')?;

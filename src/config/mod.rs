@@ -28,7 +28,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::hashing::Keys;
+use crate::keys::Keys;
 pub use asterisk::AriSettings;
 pub use call::CallSettings;
 pub use checks::{Checks, Encryption};

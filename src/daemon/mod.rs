@@ -10,6 +10,7 @@
 //! The operators' listener runs until both are done. A second signal exits at once. `SIGHUP`
 //! reloads certificate, keys and passwords.
 
+mod cleanup;
 mod gauges;
 mod live_calls;
 mod logging;
@@ -177,7 +178,8 @@ async fn serve(
         ShutdownSequence { stop: &stop, site: &site_handle, hasher, notifier: &notifier };
     let ended = tokio::select! {
         ended = async { tokio::try_join!(served, operators) } => ended.map(drop),
-        never = run_background(db.clone(), site, metrics) => match never {},
+        never = upkeep(&db, metrics) => match never {},
+        never = cleanup::run(&db, &site, config.audit.retention) => match never {},
         never = live_calls::publish(live_calls, &db, config.operators.listen) => match never {},
         never = gauges::keep_current(&dbs, config.session.idle_timeout) => match never {},
         never = report_status(&notifier, &line_heartbeat, &db, &readiness) => match never {},
@@ -211,18 +213,15 @@ fn phone(config: &Config, db: Db, hasher: Hasher) -> anyhow::Result<PhoneLine> {
     )?)
 }
 
-/// Periodic work beside serving. Never returns.
-async fn run_background(db: Db, site: AppState, metrics: PrometheusHandle) -> Infallible {
+/// Waits for the database once, and sorts measured times. Never returns.
+async fn upkeep(db: &Db, metrics: PrometheusHandle) -> Infallible {
     let upkeep = async {
         loop {
             tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
             metrics.run_upkeep();
         }
     };
-    tokio::select! {
-        never = async { tokio::join!(wait_for_database(db), site.purge_expired()).1 } => never,
-        never = upkeep => never,
-    }
+    tokio::join!(wait_for_database(db), upkeep).1
 }
 
 /// Notifies the service manager that the daemon serves, and what prevents readiness. Never returns.
@@ -261,7 +260,7 @@ fn readiness_check(line: Vec<Arc<LineHealth>>, stopping: CancellationToken) -> R
 }
 
 /// Logs when the database is reachable and has a version that this program supports.
-async fn wait_for_database(db: Db) {
+async fn wait_for_database(db: &Db) {
     let mut last = String::new();
     loop {
         let reason = match db.schema_version().await {

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::error::HashError;
-use super::keys::{HashKey, Keys};
+use crate::keys::{HashKey, Keys};
 use crate::metrics::PASSWORD_HASH_OPERATIONS;
 use domain::password::{PhcString, Verification};
 use domain::rules;

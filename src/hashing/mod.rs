@@ -10,7 +10,6 @@
 mod argon;
 mod error;
 mod job;
-mod keys;
 mod pool;
 mod queue;
 
@@ -21,9 +20,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::instrument;
 
+pub use crate::keys::Keys;
 pub use argon::{Cost, Dummy, Renewed, Salt};
 pub use error::{HashError, StartError};
-pub use keys::{DerivedKey, KeyErrors, Keys, hmac};
 
 use crate::machine::cores;
 use argon::Argon;
@@ -174,9 +173,9 @@ impl Hasher {
         in_time(hashed).await
     }
 
-    /// Verifies a submitted password against `stored`, or against the dummy hash if there is none,
-    /// in the pool of logins and in the turn of `address`. With the salt `renewal`, an outdated
-    /// hash is made again.
+    /// Verifies a submitted password against `stored`, or against the dummy hash if there is none.
+    /// Runs in the pool of logins and in the turn of `address`. With the salt `renewal`, an
+    /// outdated hash is made again.
     ///
     /// Either way this is one hash operation, and one more if the password is right and its hash is
     /// outdated. Dropping the future abandons the job.

@@ -1,9 +1,7 @@
 //! What the handlers share.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use metrics::counter;
 
@@ -20,9 +18,6 @@ use crate::metrics::FORGED_TOKENS;
 use domain::common_passwords::CommonPasswords;
 use domain::phone_number::PhoneNumber;
 
-/// How often expired sessions, hashes and audit rows are removed.
-const PURGE_INTERVAL: Duration = Duration::from_mins(1);
-
 /// What the handlers share; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppState {
@@ -32,12 +27,10 @@ pub struct AppState {
 #[derive(Debug)]
 struct Inner {
     auth: AuthService,
-    db: Db,
     rate_limiter: RateLimiter,
     refusals: RefusalLog,
     seals: Seals,
     hsts_subdomains: bool,
-    audit_retention: Duration,
     frames: PageFrames,
     login_refusal: String,
     set_up_number: PhoneNumber,
@@ -49,16 +42,14 @@ impl AppState {
     /// The state of a site with this configuration.
     #[must_use]
     pub fn new(config: &Config, db: Db, hasher: Hasher) -> Self {
-        let auth = AuthService::new(db.clone(), hasher, config.session.idle_timeout);
+        let auth = AuthService::new(db, hasher, config.session.idle_timeout);
         auth.replace_common_passwords(config.site.common_passwords.clone());
         let inner = Inner {
             auth,
-            db,
             rate_limiter: RateLimiter::new(config.login.limit),
             refusals: RefusalLog::default(),
             seals: Seals::new(&config.hashing.keys),
             hsts_subdomains: config.site.hsts_subdomains,
-            audit_retention: config.audit.retention,
             frames: PageFrames::new(config),
             login_refusal: problem::login_refusal(config.site.set_up_number),
             set_up_number: config.site.set_up_number,
@@ -78,18 +69,9 @@ impl AppState {
         self.inner.auth.replace_common_passwords(passwords);
     }
 
-    /// Periodically removes ended sessions, expired hashes, old audit rows and idle rate limits.
-    pub async fn purge_expired(self) -> Infallible {
-        loop {
-            self.inner.rate_limiter.evict_idle();
-            if let Err(error) = self.inner.db.sweep().await {
-                tracing::warn!(%error, "could not remove ended sessions and expired hashes");
-            }
-            if let Err(error) = self.inner.db.prune_audit(self.inner.audit_retention).await {
-                tracing::warn!(%error, "could not remove old audit rows");
-            }
-            tokio::time::sleep(PURGE_INTERVAL).await;
-        }
+    /// Forgets the rate limits of networks and numbers with nothing left to remember.
+    pub fn evict_idle_limits(&self) {
+        self.inner.rate_limiter.evict_idle();
     }
 
     pub(super) fn auth(&self) -> &AuthService {

@@ -1,4 +1,5 @@
-//! The server-side keys (`C7`): read once from the configuration, wiped on drop, never shown.
+//! The keys of hashes and seals (`C7`): read once from the configuration, wiped on drop, never
+//! shown.
 
 use std::fmt;
 
@@ -22,19 +23,19 @@ pub struct Keys {
 
 /// A key with its id, under which stored hashes name it.
 #[derive(Clone)]
-pub(super) struct HashKey {
+pub(crate) struct HashKey {
     id: String,
     bytes: Zeroizing<Vec<u8>>,
 }
 
 impl HashKey {
     /// Its id, as it stands in the stored hashes.
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
     /// The key itself, for the hash and nothing else.
-    pub(super) fn expose(&self) -> &[u8] {
+    pub(crate) fn expose(&self) -> &[u8] {
         &self.bytes
     }
 }
@@ -83,21 +84,20 @@ impl Keys {
     }
 
     /// The key that hashes.
-    pub(super) fn first(&self) -> &HashKey {
+    pub(crate) fn first(&self) -> &HashKey {
         &self.first
     }
 
-    pub(super) fn find(&self, id: &[u8]) -> Option<&HashKey> {
+    pub(crate) fn find(&self, id: &[u8]) -> Option<&HashKey> {
         std::iter::once(&self.first).chain(&self.others).find(|key| key.id.as_bytes() == id)
     }
 }
 
 /// A key derived from a hash key.
-pub type DerivedKey = Zeroizing<[u8; 32]>;
+pub(crate) type DerivedKey = Zeroizing<[u8; 32]>;
 
 /// HMAC-SHA256 (RFC 2104) of the concatenated parts.
-#[must_use]
-pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     const BLOCK: usize = 64;
     // A longer key counts as its digest, a shorter one as if zeros followed.
     let digest = (key.len() > BLOCK).then(|| Sha256::digest(key));
