@@ -16,9 +16,9 @@ use argon2::Block;
 
 use super::layout::{AddressInput, MemoryLayout, Segment, address_slot};
 
-/// Words of a register.
+/// Words of 64 bits in a register.
 const WORDS: usize = 4;
-/// Registers of a block.
+/// Registers that hold a block of 1 KiB.
 const REGISTERS: usize = 32;
 /// Bytes that the processor fetches at once.
 const CACHE_LINE: usize = 64;

@@ -7,7 +7,7 @@ use super::digest;
 use super::input::HashInput;
 use super::layout::MemoryLayout;
 
-/// Bytes of a block.
+/// 1 KiB, by RFC 9106.
 const BLOCK: usize = Block::SIZE;
 
 /// Computes one hash; see [`Implementation::hash`](super::Implementation::hash).

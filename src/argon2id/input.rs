@@ -3,10 +3,10 @@
 /// What a hash is made of.
 #[derive(Clone, Copy)]
 pub struct HashInput<'a> {
-    /// The password.
+    /// The password as it was entered; it may be empty.
     pub password: &'a [u8],
     /// The salt, 8 bytes or more.
     pub salt: &'a [u8],
-    /// The secret key, empty for none.
+    /// The secret key that is stored elsewhere than the hash; empty for none.
     pub secret: &'a [u8],
 }

@@ -33,7 +33,7 @@ struct CallTask {
     channel: Arc<str>,
     caller: Option<PhoneNumber>,
     /// The caller's contract, once it has been looked up.
-    contract: Option<PhoneNumber>,
+    contract_number: Option<PhoneNumber>,
     /// The login number whose password is being stored.
     login: Option<PhoneNumber>,
     call: Call,
@@ -81,7 +81,7 @@ pub(super) async fn run(
         asterisk,
         channel,
         caller,
-        contract: None,
+        contract_number: None,
         login: None,
         call,
         hash_ahead: None,
@@ -175,7 +175,7 @@ impl CallTask {
         match next {
             Ok(input) => {
                 if let Input::LookedUp(LookupResult::Found(contract)) = &input {
-                    self.contract = Some(contract.number);
+                    self.contract_number = Some(contract.number);
                 }
                 if let (Input::Stored(result), Some(login)) = (&input, self.login) {
                     self.report.report_store_result(login, *result);
@@ -231,7 +231,7 @@ impl CallTask {
     /// Writes an audit row (`D3`) while the call goes on.
     fn audit(&mut self, refusal: Refusal) {
         let services = Arc::clone(&self.asterisk.services);
-        let row = services.record_refused_call(self.caller, self.contract, refusal);
+        let row = services.record_refused_call(self.caller, self.contract_number, refusal);
         self.audit = Some(tokio::spawn(row.in_current_span()));
     }
 

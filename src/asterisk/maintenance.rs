@@ -23,7 +23,7 @@ const SIP_MODULES: [&str; 2] = ["res_pjsip.so", "chan_pjsip.so"];
 /// A task under way.
 pub(super) type Task<'a> = Pin<Box<dyn Future<Output = TaskResult> + Send + 'a>>;
 
-/// The result of a task.
+/// What a [`Task`] has found.
 pub(super) enum TaskResult {
     /// The events are subscribed to, and the application's channels are listed.
     Synced(Result<ChannelSnapshot, RestError>),
@@ -35,7 +35,7 @@ pub(super) enum TaskResult {
     AppUnknown,
 }
 
-/// The channels in the application.
+/// The application's channels, as Asterisk listed them after a connection.
 pub(super) struct ChannelSnapshot {
     pub(super) present: Vec<String>,
     /// Those that were known before the connection and are gone.

@@ -13,8 +13,8 @@ use crate::config::MediaNetwork;
 pub(super) enum Media {
     /// The trunk's, or those of an endpoint without configured networks.
     Own,
-    /// Not known yet: the call came without an SDP offer, and its SDP answer comes with the ACK
-    /// (RFC 3261 §13.2.1); or Asterisk does not say which endpoint's call it is.
+    /// Not known yet. The call came without an SDP offer, and its SDP answer comes with the ACK
+    /// (RFC 3261 §13.2.1). Or Asterisk does not say which endpoint's call it is.
     Unknown,
     /// They lie outside the trunk's networks.
     Foreign,

@@ -95,10 +95,10 @@ impl CallServices {
     pub(super) async fn record_refused_call(
         self: Arc<Self>,
         caller: Option<PhoneNumber>,
-        contract: Option<PhoneNumber>,
+        contract_number: Option<PhoneNumber>,
         refusal: Refusal,
     ) {
-        if let Err(error) = self.auth.record_refused_call(caller, contract, refusal).await {
+        if let Err(error) = self.auth.record_refused_call(caller, contract_number, refusal).await {
             warn!(error = %ErrorChain(&error), "could not write a refusal's audit row");
         }
     }

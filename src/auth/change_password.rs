@@ -47,7 +47,7 @@ impl AuthService {
             request;
         let (login, session) = (access.login, token.digest(audience));
         let mut change = ChangeRequest {
-            contract: access.contract,
+            contract_number: access.contract_number,
             source: AuditSource::Site(Some(address)),
             unit: None,
             session: Some(session),
@@ -61,7 +61,7 @@ impl AuthService {
                 return Ok(PasswordVerdict::Rejected(reasons));
             }
         };
-        let snapshot = self.db.snapshot(change.contract, session).await?;
+        let snapshot = self.db.snapshot(change.contract_number, session).await?;
         let Some((_, credential)) = snapshot.as_ref().and_then(access_of) else {
             return Ok(PasswordVerdict::SessionOver);
         };

@@ -51,13 +51,13 @@ impl AuthService {
         let ChangeUnit { access, unit, version, address, may_void, .. } = &request;
         let session = request.token.digest(request.audience);
         let mut change = ChangeRequest {
-            contract: access.contract,
+            contract_number: access.contract_number,
             source: AuditSource::Site(Some(*address)),
             unit: Some(*unit),
             session: Some(session),
             entries: Vec::new(),
         };
-        let Some(snapshot) = self.db.snapshot(change.contract, session).await? else {
+        let Some(snapshot) = self.db.snapshot(change.contract_number, session).await? else {
             return Ok(UnitVerdict::SessionOver);
         };
         let wanted = UnitRequest {

@@ -61,8 +61,8 @@ impl AuthService {
         let LoginAttempt { login, password, address, audience, form, may_void } = attempt;
         self.hasher.admit_login(address)?;
         let candidate = self.db.login_candidate(login).await?;
-        let contract = candidate.as_ref().map(|candidate| candidate.contract.number);
-        let audit = LoginAudit { key: draw_key(), login, contract, address };
+        let contract_number = candidate.as_ref().map(|candidate| candidate.contract.number);
+        let audit = LoginAudit { key: draw_key(), login, contract_number, address };
         let (credential, now) = match comparison(login, candidate) {
             Comparison::Credential { credential, now } => (credential, now),
             Comparison::Dummy { outcome, expired } => {

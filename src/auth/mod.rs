@@ -211,7 +211,7 @@ impl AuthService {
         audience: Audience,
         access: &Access,
     ) -> Result<Option<UnitChoices>, DbError> {
-        let snapshot = self.db.snapshot(access.contract, token.digest(audience)).await?;
+        let snapshot = self.db.snapshot(access.contract_number, token.digest(audience)).await?;
         Ok(snapshot.as_ref().and_then(unit::choices))
     }
 

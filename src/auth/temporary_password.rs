@@ -97,7 +97,7 @@ impl AuthService {
         let hashed = hash.hash.await.map_err(|error| HashError::Failed(error.to_string()))?;
         let request = TemporaryPasswordRequest { caller, unit, login, hash: hashed? };
         let change = ChangeRequest {
-            contract: contract_number,
+            contract_number,
             source: AuditSource::Phone(Some(caller)),
             unit: Some(unit),
             session: None,
@@ -133,7 +133,7 @@ impl AuthService {
         let hash = self.hasher.hash_for_call(password.clone(), salt).await?;
         let request = TemporaryPasswordRequest { caller: contract.number, unit, login, hash };
         let change = ChangeRequest {
-            contract: contract.number,
+            contract_number: contract.number,
             source: AuditSource::Operator,
             unit: Some(unit),
             session: None,
@@ -160,10 +160,10 @@ impl AuthService {
     pub async fn record_refused_call(
         &self,
         caller: Option<PhoneNumber>,
-        contract: Option<PhoneNumber>,
+        contract_number: Option<PhoneNumber>,
         refusal: Refusal,
     ) -> Result<(), DbError> {
-        let scope = AuditScope { source: AuditSource::Phone(caller), contract, unit: None };
+        let scope = AuditScope { source: AuditSource::Phone(caller), contract_number, unit: None };
         let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
         self.db.record(draw_key(), &scope, entry).await
     }

@@ -179,7 +179,7 @@ fn as_json(entry: &AuditRow) -> serde_json::Value {
         "event": entry.event,
         "outcome": entry.outcome,
         "login": entry.login,
-        "contract": entry.contract,
+        "contract": entry.contract_number,
         "unit": entry.unit,
         "caller": entry.caller,
         "address": entry.address,
@@ -194,7 +194,7 @@ fn as_text(entry: &AuditRow) -> String {
     let address = entry.address.map(|address| address.to_string());
     for (name, value) in [
         ("login", &entry.login),
-        ("contract", &entry.contract),
+        ("contract", &entry.contract_number),
         ("unit", &entry.unit),
         ("caller", &entry.caller),
         ("address", &address),

@@ -34,8 +34,8 @@ pub(super) struct LogsArguments {
     /// Keep printing new lines; with `--since`, start there.
     #[arg(long, short)]
     follow: bool,
-    /// Only lines of one call, named by its channel, or by its SIP Call-ID if the line of its
-    /// beginning is among those that are read.
+    /// Only lines of one call, named by its channel or its SIP Call-ID (if the line of its
+    /// beginning is among those read).
     #[arg(long, value_name = "ID")]
     call: Option<String>,
     /// Only lines about numbers with the same first six digits (logs mask the rest).
@@ -69,7 +69,7 @@ pub(super) fn run(which: &LogsArguments, output: Printer) -> anyhow::Result<Exit
 /// Handles a line, and returns whether to go on.
 type OnLine<'a> = dyn FnMut(&str) -> anyhow::Result<bool> + 'a;
 
-/// Selects lines.
+/// The lines to print: all that fit each option that was given.
 struct LineFilter {
     call: Option<String>,
     /// The channels of the call, once a line has named them.

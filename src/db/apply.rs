@@ -47,14 +47,14 @@ impl Db {
     #[instrument(name = "transaction", skip_all, fields(operation = "snapshot"))]
     pub async fn snapshot(
         &self,
-        contract: PhoneNumber,
+        contract_number: PhoneNumber,
         session: TokenDigest,
     ) -> Result<Option<Snapshot>, DbError> {
-        rows::snapshot(&self.read(&snapshot_of(contract, Some(session))).await?)
+        rows::snapshot(&self.read(&snapshot_of(contract_number, Some(session))).await?)
     }
 
-    /// Locks the contract of `request` and its credentials, calls `decide` with a snapshot of them,
-    /// and commits the decision: its change and its audit rows, all or nothing.
+    /// Locks the contract of `request` and its credentials, and calls `decide` with a snapshot of
+    /// them. Then commits the decision, its change and its audit rows, all or nothing.
     ///
     /// The decision is committed once for each `key`, however often an attempt has to be repeated;
     /// so `decide` may run several times. The reply is that of the attempt whose commit stands.
@@ -93,9 +93,9 @@ impl Db {
         let mut begin: Vec<Statement<'_>> = Vec::new();
         begin.extend(self.operator.as_deref().map(audit::operator_statement));
         begin.extend([
-            Statement::new(LOCK_CONTRACT).with_number(request.contract),
-            Statement::new(LOCK_CREDENTIALS).with_number(request.contract),
-            snapshot_of(request.contract, request.session),
+            Statement::new(LOCK_CONTRACT).with_number(request.contract_number),
+            Statement::new(LOCK_CREDENTIALS).with_number(request.contract_number),
+            snapshot_of(request.contract_number, request.session),
         ]);
         let entries = Some(&request.entries).filter(|entries| !entries.is_empty());
         begin.extend(entries.map(|entries| Statement::new(COUNTED).with(keys(entries))));
@@ -116,7 +116,7 @@ impl Db {
     }
 }
 
-fn snapshot_of<'a>(contract: PhoneNumber, session: Option<TokenDigest>) -> Statement<'a> {
+fn snapshot_of<'a>(contract_number: PhoneNumber, session: Option<TokenDigest>) -> Statement<'a> {
     let digest = session.map(|digest| digest.0.to_vec());
-    Statement::new(SNAPSHOT).with_number(contract).with(digest)
+    Statement::new(SNAPSHOT).with_number(contract_number).with(digest)
 }

@@ -86,7 +86,7 @@ const END_SESSIONS_OF_PASSWORD: &str = concat!(
 
 /// The statements that make a change, in order.
 pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec<Statement<'a>> {
-    let (contract, scope) = (request.contract, request.audit_scope());
+    let (contract_number, scope) = (request.contract_number, request.audit_scope());
     let session = || request.session.map(|digest| digest.0.to_vec());
     match change {
         Change::None => Vec::new(),
@@ -100,10 +100,10 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                 // After these locks, a login under way finds its credential void, or has left a
                 // session that is deleted here.
                 let others = Statement::new(VOID_OTHER_CREDENTIALS);
-                all.push(others.with_number(contract).with_number(*login));
-                all.push(Statement::new(DELETE_SESSIONS).with_number(contract));
+                all.push(others.with_number(contract_number).with_number(*login));
+                all.push(Statement::new(DELETE_SESSIONS).with_number(contract_number));
             }
-            all.push(Statement::new(SET_UNIT).with_number(contract).with(unit.as_str()));
+            all.push(Statement::new(SET_UNIT).with_number(contract_number).with(unit.as_str()));
             all
         }
         Change::ReplacePassword { login, old, hash, new_session, at, version, form } => {
@@ -119,9 +119,9 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                     .with(hash.expose())
                     .with(*at)
                     .with(new_session.0.to_vec())
-                    .with_number(contract)
+                    .with_number(contract_number)
                     .with(*version),
-                Statement::new(SET_VERSION).with_number(contract).with(*version),
+                Statement::new(SET_VERSION).with_number(contract_number).with(*version),
             ];
             all.extend(form.map(|form| insert_entries(&[form], "changed")));
             all
@@ -131,7 +131,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
             let hash = initiator.password_hash.as_ref().map(PhcString::expose);
             vec![
                 audit::event_statement(END_SESSIONS, &scope, ended),
-                ended_session::insert_unit_changed(contract, request.session, outcome),
+                ended_session::insert_unit_changed(contract_number, request.session, outcome),
                 Statement::new(DELETE_CREDENTIALS)
                     .with([as_strs(dropped), as_strs(copied)].concat()),
                 Statement::new(VOID_CREDENTIALS).with(as_strs(voided)),
@@ -140,7 +140,7 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
                     .with(initiator.kind.as_str())
                     .with(hash)
                     .with(initiator.set_at),
-                Statement::new(SET_UNIT).with_number(contract).with(outcome.unit.as_str()),
+                Statement::new(SET_UNIT).with_number(contract_number).with(outcome.unit.as_str()),
             ]
         }
         Change::CountFailures { numbers, voided, ends_session, entries } => {

@@ -58,7 +58,7 @@ const CONTRACT_OF: &str = concat!(
 /// A login number's credential, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialStatus {
-    /// The login number.
+    /// The number that logs in with it.
     pub login: PhoneNumber,
     /// A password or a temporary one.
     pub kind: CredentialKind,
@@ -66,7 +66,7 @@ pub struct CredentialStatus {
     pub set_at: Timestamp,
     /// Wrong entries in a row (`C2`).
     pub failed_attempts: i32,
-    /// Whether it logs in.
+    /// Computed at the time of the query.
     pub state: Validity,
 }
 
@@ -206,7 +206,7 @@ impl Db {
         }
         transaction.set_operator(by).await?;
         let scope =
-            AuditScope { source: AuditSource::Operator, contract: Some(number), unit: None };
+            AuditScope { source: AuditSource::Operator, contract_number: Some(number), unit: None };
         let ended = AuditEvent::SessionEnded(SessionEndReason::Operator);
         transaction.query(&event_statement(END_SESSIONS, &scope, ended)).await?;
         transaction.commit().await?;
@@ -245,7 +245,7 @@ impl Transaction {
     pub(super) async fn drop_credential(
         &mut self,
         login: PhoneNumber,
-        contract: PhoneNumber,
+        contract_number: PhoneNumber,
         reason: VoidReason,
     ) -> Result<(), DbError> {
         let sql = "DELETE FROM credential WHERE login_number = $1
@@ -253,7 +253,7 @@ impl Transaction {
         let rows = self.query(&Statement::new(sql).with_number(login)).await?;
         let Some(row) = rows.first() else { return Ok(()) };
         if column(row, "was_live")? {
-            self.record(AuditEvent::Voided(reason), Some(login), Some(contract)).await?;
+            self.record(AuditEvent::Voided(reason), Some(login), Some(contract_number)).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Sessions that ended by a form. For a while their browser can still learn why: the same form sent
+//! Sessions that ended by a form. For a while their browser can still learn why. The same form sent
 //! again gets the same answer (`C2`), and a unit change's outcome survives a reload.
 
 use std::collections::HashSet;
@@ -107,7 +107,7 @@ impl Db {
 
 /// Keeps the outcome of a unit change for the browser of the session that made it.
 pub(super) fn insert_unit_changed<'a>(
-    contract: PhoneNumber,
+    contract_number: PhoneNumber,
     session: Option<TokenDigest>,
     changed: &UnitChanged,
 ) -> Statement<'a> {
@@ -124,7 +124,7 @@ pub(super) fn insert_unit_changed<'a>(
     let json = serde_json::to_string(&outcome).unwrap_or_default();
     Statement::new(INSERT_UNIT_CHANGED)
         .with(session.map(|digest| digest.0.to_vec()))
-        .with_number(contract)
+        .with_number(contract_number)
         .with(changed.unit.as_str())
         .with(json)
 }

@@ -1,8 +1,8 @@
 //! Each change happens once, however often its request has to be sent.
 //!
 //! A change inserts its key in its own transaction. If the answer to a commit is lost, the change
-//! is attempted again from the start. Either the lost commit does not stand and this one does, or
-//! the key is found taken: then nothing more happens, and the earlier attempt's outcome is read.
+//! is attempted again from the start. If the lost commit does not stand, this one does. If it
+//! stands, the key is taken: nothing more happens, and the earlier attempt's outcome is read.
 
 use jiff::Timestamp;
 use rand::CryptoRng;

@@ -23,9 +23,9 @@ use domain::phone_number::PhoneNumber;
 pub struct ImportRow {
     /// Its line in the file, from 1.
     pub line: u64,
-    /// The contract number.
-    pub contract: PhoneNumber,
-    /// A number of the contract.
+    /// The contract that `number` belongs to, by its contract number.
+    pub contract_number: PhoneNumber,
+    /// Stands in one row of a file alone.
     pub number: PhoneNumber,
     /// Whether it has the settings service.
     pub service: bool,
@@ -48,7 +48,7 @@ pub struct Counts {
     pub other_customers: usize,
 }
 
-/// The result of an import.
+/// How an import that the database took has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Import {
     /// Committed, with these counts.
@@ -77,7 +77,7 @@ const MAKE_TABLE: &str = "
 const FILL_TABLE: &str = "
     COPY incoming (line, contract_number, number, has_service, customer) FROM STDIN (FORMAT binary)";
 
-/// The types of its columns.
+/// The types of the columns in [`FILL_TABLE`], in its order: the binary format names none.
 const COLUMN_TYPES: [Type; 5] = [Type::INT8, Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT];
 
 /// The change of each number, except of those that stay the same.
@@ -288,11 +288,14 @@ impl Transaction {
     ) -> Result<(), DbError> {
         self.query(&Statement::new(MAKE_TABLE)).await?;
         self.copy_in(FILL_TABLE, &COLUMN_TYPES, async |mut table| {
-            for ImportRow { line, contract, number, service, customer } in rows {
-                let (contract, number) = (contract.as_str(), number.as_str());
+            for ImportRow { line, contract_number, number, service, customer } in rows {
+                let (contract_number, number) = (contract_number.as_str(), number.as_str());
                 let customer = customer.as_deref();
                 let line = line.cast_signed();
-                table.as_mut().write(&[&line, &contract, &number, service, &customer]).await?;
+                table
+                    .as_mut()
+                    .write(&[&line, &contract_number, &number, service, &customer])
+                    .await?;
                 on_progress(ImportProgress::Sent);
             }
             Ok(())
@@ -355,7 +358,7 @@ impl Transaction {
 
 /// A statement that writes audit rows of this event, for several contracts.
 fn noted(sql: &'static str, event: AuditEvent) -> Statement<'static> {
-    let scope = AuditScope { source: AuditSource::Operator, contract: None, unit: None };
+    let scope = AuditScope { source: AuditSource::Operator, contract_number: None, unit: None };
     event_statement(sql, &scope, event)
 }
 

@@ -33,10 +33,10 @@ use domain::session::TokenDigest;
 pub struct LoginAudit {
     /// The key under which the verdict is written once.
     pub key: IdempotencyKey,
-    /// The login number.
+    /// The number that was typed, whether or not a contract has it.
     pub login: PhoneNumber,
-    /// The contract number, if a contract has the login number.
-    pub contract: Option<PhoneNumber>,
+    /// `None` if no contract has that number.
+    pub contract_number: Option<PhoneNumber>,
     /// The client's address.
     pub address: IpAddr,
 }
@@ -44,10 +44,15 @@ pub struct LoginAudit {
 impl LoginAudit {
     fn scope(&self) -> AuditScope {
         let source = AuditSource::Site(Some(self.address));
-        AuditScope { source, contract: self.contract, unit: None }
+        AuditScope { source, contract_number: self.contract_number, unit: None }
     }
 
-    /// The first nine parameters of the verdicts: the audit row and the key.
+    /// A verdict's statement with its first nine parameters:
+    ///
+    /// - `$1` to `$5`: the scope: source, contract number, unit, caller's number, client's address.
+    /// - `$6`, `$7`: the event and the `outcome` that is expected.
+    /// - `$8`: the login number.
+    /// - `$9`: the idempotency key.
     fn statement<'a>(&self, sql: &'static str, outcome: LoginOutcome) -> Statement<'a> {
         event_statement(sql, &self.scope(), AuditEvent::Login(outcome))
             .with_number(self.login)
@@ -102,6 +107,11 @@ const CANDIDATE: &str = concat!(
     WHERE n.number = $1"
 );
 
+/// Behind the [nine parameters](LoginAudit::statement):
+///
+/// - `$10`: the expired credential; NULL voids none.
+/// - `$11`: its lifetime in seconds.
+/// - `$12`, `$13`: the event of a voiding and its reason.
 const REFUSE: &str = concat!(
     "WITH voided AS (
         UPDATE credential SET password_hash = NULL, voided_at = clock_timestamp()
@@ -121,7 +131,16 @@ const REFUSE: &str = concat!(
     SELECT FROM voided"
 );
 
-/// The row is locked first, so that one read decides whether this entry is the last.
+/// The row is locked first, so that one read decides whether this entry is the last. Behind the
+/// [nine parameters](LoginAudit::statement):
+///
+/// - `$10`: the credential.
+/// - `$11`: how many wrong entries void it.
+/// - `$12`: its lifetime in seconds, NULL for none.
+/// - `$13`: whether this entry may void it.
+/// - `$14`: the outcome if it is void already.
+/// - `$15`, `$16`: the event of a voiding and its reason.
+/// - `$17`: whether the key is that of a form's entry.
 const COUNT_LOGIN_FAILURE: &str = concat!(
     "WITH target AS MATERIALIZED (
         SELECT id, failed_attempts + 1 >= $11 AS is_last FROM credential
@@ -159,7 +178,16 @@ const COUNT_LOGIN_FAILURE: &str = concat!(
 /// The contract's row is locked first. A suspension in progress ends before this reads, and a later
 /// one finds the session. The credential's row is locked before its count is read, so that each
 /// wrong entry is reported once (`W11`). A login that is not new (`$18`) begins a session, and no
-/// more: its form has logged in before (`C2`).
+/// more: its form has logged in before (`C2`). Behind the [nine parameters](LoginAudit::statement):
+///
+/// - `$10`: the credential.
+/// - `$11`: how many wrong entries void it.
+/// - `$12`: its lifetime in seconds, NULL for none.
+/// - `$13`: the hash that replaces an outdated one, or NULL.
+/// - `$14`: the digest of the new session's token.
+/// - `$15`: the version of the contract that the session has seen.
+/// - `$16`, `$17`: the outcome if the credential is void, and if the contract is suspended.
+/// - `$18`: whether the login is new.
 const ACCEPT: &str = concat!(
     "WITH held AS MATERIALIZED (
         SELECT FROM contract WHERE number = $2 AND NOT suspended FOR SHARE

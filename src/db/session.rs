@@ -132,7 +132,7 @@ impl Db {
     #[instrument(name = "transaction", skip_all, fields(operation = "end_session"))]
     pub async fn end_session(&self, digest: TokenDigest, address: IpAddr) -> Result<(), DbError> {
         let source = AuditSource::Site(Some(address));
-        let scope = AuditScope { source, contract: None, unit: None };
+        let scope = AuditScope { source, contract_number: None, unit: None };
         let statement = event_statement(END, &scope, AuditEvent::Logout).with(digest.0.to_vec());
         self.write(&statement).await.map(drop)
     }

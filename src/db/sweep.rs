@@ -22,7 +22,7 @@ const KEY_LIFETIME: Duration = Duration::from_mins(10);
 /// How long the key of an entry is kept: as long as a form inside a session may be sent again.
 const ENTRY_LIFETIME: Duration = rules::MAX_SESSION_LIFETIME;
 
-/// How long the end of a session is kept: as long as its browser may ask why it ended, and longer
+/// How long the end of a session is kept. Its browser may ask for this long why it ended. Longer
 /// than the longest idle time.
 const ENDED_SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME;
 
@@ -134,7 +134,8 @@ impl Db {
         self.in_batches(&old(ENDED_SESSIONS, ENDED_SESSION_RETENTION), drop).await?;
         self.in_batches(&old(KEYS, KEY_LIFETIME), drop).await?;
         self.in_batches(&old(ENTRIES, ENTRY_LIFETIME), drop).await?;
-        let scope = AuditScope { source: AuditSource::Site(None), contract: None, unit: None };
+        let scope =
+            AuditScope { source: AuditSource::Site(None), contract_number: None, unit: None };
         let expired = AuditEvent::Voided(VoidReason::Expired);
         let statement = event_statement(CREDENTIALS, &scope, expired)
             .with(rules::TEMPORARY_PASSWORD_LIFETIME.as_secs_f64())

@@ -14,21 +14,21 @@ use crate::session::LiveSession;
 /// What a session may do, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The login number.
+    /// The number that has logged in.
     pub login: PhoneNumber,
-    /// The contract number.
-    pub contract: PhoneNumber,
-    /// The unit in force.
+    /// Of the contract that `login` belongs to.
+    pub contract_number: PhoneNumber,
+    /// In force now; it decides `role` and `numbers`.
     pub unit: AuthUnit,
-    /// What the login may configure.
+    /// The part that `login` has under `unit`.
     pub role: Role,
-    /// The numbers that it configures.
+    /// The numbers whose settings `login` may change (`W1`).
     pub numbers: Vec<PhoneNumber>,
     /// Why the session may only change its password (`C6`).
     pub password_change: Option<PasswordChange>,
     /// When the password was set, by the database's clock.
     pub set_at: Timestamp,
-    /// When the password expires.
+    /// When the password ends (`C1`), or has to be changed (`C6`).
     pub password_expires_at: Timestamp,
     /// When the session ends unless it is used again (`W5`).
     pub expires_at: Timestamp,
@@ -60,7 +60,7 @@ impl Access {
         let role = contract.role(login)?;
         Some(Self {
             login,
-            contract: contract.number,
+            contract_number: contract.number,
             unit: contract.unit?,
             role,
             numbers: contract.configurable(role, login),

@@ -180,7 +180,7 @@ pub struct AuditScope {
     /// Where the act came from.
     pub source: AuditSource,
     /// The contract number, if it is known.
-    pub contract: Option<PhoneNumber>,
+    pub contract_number: Option<PhoneNumber>,
     /// The unit that was chosen, if it is about one.
     pub unit: Option<AuthUnit>,
 }

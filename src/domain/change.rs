@@ -19,8 +19,8 @@ pub struct EntryKey(pub [u8; 16]);
 /// A request to change a contract.
 #[derive(Debug, Clone)]
 pub struct ChangeRequest {
-    /// The contract number.
-    pub contract: PhoneNumber,
+    /// The contract that is locked and changed, by its contract number.
+    pub contract_number: PhoneNumber,
     /// Where the request came from.
     pub source: AuditSource,
     /// The unit wanted, if the request is about one.
@@ -35,7 +35,11 @@ impl ChangeRequest {
     /// The fields that the request's audit rows share.
     #[must_use]
     pub fn audit_scope(&self) -> AuditScope {
-        AuditScope { source: self.source, contract: Some(self.contract), unit: self.unit }
+        AuditScope {
+            source: self.source,
+            contract_number: Some(self.contract_number),
+            unit: self.unit,
+        }
     }
 }
 
@@ -67,7 +71,7 @@ pub enum Change {
     /// A temporary password by phone (`P9`). The login number gets a new credential, which ends its
     /// sessions (`C4`).
     SetTemporaryPassword {
-        /// The login number.
+        /// The number that logs in with it.
         login: PhoneNumber,
         /// The temporary password's hash.
         hash: PhcString,
@@ -79,7 +83,7 @@ pub enum Change {
     },
     /// A password in the place of a credential (`C5`). Its sessions end, and a new one begins.
     ReplacePassword {
-        /// The login number.
+        /// The number that logs in with it.
         login: PhoneNumber,
         /// The credential that it replaces.
         old: CredentialId,
@@ -97,7 +101,7 @@ pub enum Change {
     /// Another unit (`U`). Every session of the contract ends; a number that is not named keeps its
     /// credential.
     ChangeUnit {
-        /// The initiator's credential.
+        /// The credential of the number that asks, whose hash others may get.
         initiator: Credential,
         /// The numbers that get a copy of the initiator's credential.
         copied: Vec<PhoneNumber>,

@@ -60,7 +60,7 @@ pub struct Credential {
 /// A number of a contract with its credential.
 #[derive(Debug, Clone)]
 pub struct NumberCredential {
-    /// The login number.
+    /// The number that logs in with it.
     pub number: PhoneNumber,
     /// `None` if it never had one.
     pub credential: Option<Credential>,

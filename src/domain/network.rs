@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// is the most that one subscriber may have, the third what a provider assigns together.
 pub const NETWORK_LEVELS: [(u32, u32, u32); 3] = [(32, 64, 1), (24, 56, 4), (16, 48, 32)];
 
-/// The level of [`NETWORK_LEVELS`] whose network around `address` must be without wrong entries, so
-/// that the address needs nothing of the budget of `level`; `None` for its own budget. Who has 56
+/// The level of [`NETWORK_LEVELS`] whose network around `address` must be without wrong entries.
+/// Then the address needs nothing of the budget of `level`. `None` for its own budget. Who has 56
 /// bits of IPv6 has many networks of 64, so beyond the 56 these count as one.
 #[must_use]
 pub fn innocent_level(address: IpAddr, level: usize) -> Option<usize> {

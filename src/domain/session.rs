@@ -24,7 +24,7 @@ impl fmt::Debug for TokenDigest {
 pub struct LiveSession {
     /// The contract of its login number.
     pub contract: Contract,
-    /// Its login number.
+    /// The number that has logged in.
     pub login: PhoneNumber,
     /// The kind of credential that it began with.
     pub kind: CredentialKind,

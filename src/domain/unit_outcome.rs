@@ -22,7 +22,7 @@ pub struct UnitChanged {
 /// A credential that a unit change takes from its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LostCredential {
-    /// The login number.
+    /// The number that has lost it.
     pub number: PhoneNumber,
     /// Whether it is a password or a temporary password.
     pub kind: CredentialKind,
@@ -31,7 +31,7 @@ pub struct LostCredential {
 /// A number that logs in under the new unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewLogin {
-    /// The login number.
+    /// A service number, or the contract number (`W1`).
     pub number: PhoneNumber,
     /// The password that it logs in with.
     pub with: NewCredential,

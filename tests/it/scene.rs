@@ -77,7 +77,7 @@ impl Scene {
         let set = SetTemporaryPassword {
             key: IdempotencyKey::draw(&mut rand::rng()),
             caller: login,
-            contract: NUMBER.parse().unwrap(),
+            contract_number: NUMBER.parse().unwrap(),
             unit: unit.parse().unwrap(),
             login,
             phc: site::hashed().await.clone(),

@@ -12,7 +12,7 @@ use karipass::db::{Db, DbError, IdempotencyKey};
 pub struct SetTemporaryPassword {
     pub key: IdempotencyKey,
     pub caller: PhoneNumber,
-    pub contract: PhoneNumber,
+    pub contract_number: PhoneNumber,
     pub unit: AuthUnit,
     pub login: PhoneNumber,
     pub phc: PhcString,
@@ -25,7 +25,7 @@ pub trait SetTemporary {
 impl SetTemporary for Db {
     async fn set_temporary(&self, new: &SetTemporaryPassword) -> Result<SetOutcome, DbError> {
         let change = ChangeRequest {
-            contract: new.contract,
+            contract_number: new.contract_number,
             source: AuditSource::Phone(Some(new.caller)),
             unit: Some(new.unit),
             session: None,

@@ -130,17 +130,19 @@ impl FileParser {
     fn parse_row(&mut self, line: u64, record: &ByteRecord) {
         let fields = record.iter().map(std::str::from_utf8).collect::<Result<Vec<_>, _>>();
         let Ok(fields) = fields else { return self.push_error(line, RowErrorKind::NotUtf8) };
-        let (contract, number, service, customer) = match *fields.as_slice() {
-            [contract, number, service] if !self.has_customers => (contract, number, service, ""),
-            [contract, number, service, customer] if self.has_customers => {
-                (contract, number, service, customer)
+        let (contract_number, number, service, customer) = match *fields.as_slice() {
+            [contract_number, number, service] if !self.has_customers => {
+                (contract_number, number, service, "")
+            }
+            [contract_number, number, service, customer] if self.has_customers => {
+                (contract_number, number, service, customer)
             }
             _ => {
                 let expected = HEADER.len() + usize::from(self.has_customers);
                 return self.push_error(line, RowErrorKind::Columns(fields.len(), expected));
             }
         };
-        let contract = PhoneNumber::from_typed(contract)
+        let contract_number = PhoneNumber::from_typed(contract_number)
             .map_err(|_| self.push_error(line, RowErrorKind::NotANumber("contract_number")));
         let number = PhoneNumber::from_typed(number)
             .map_err(|_| self.push_error(line, RowErrorKind::NotANumber("number")));
@@ -152,9 +154,15 @@ impl FileParser {
         if !is_mark {
             self.push_error(line, RowErrorKind::Customer);
         }
-        let (Ok(contract), Ok(number)) = (contract, number) else { return };
+        let (Ok(contract_number), Ok(number)) = (contract_number, number) else { return };
         let customer = Some(customer).filter(|mark| !mark.is_empty()).map(Box::from);
-        self.rows.push(ImportRow { line, contract, number, service: service == "yes", customer });
+        self.rows.push(ImportRow {
+            line,
+            contract_number,
+            number,
+            service: service == "yes",
+            customer,
+        });
     }
 
     /// The rows, or the errors of the whole file.
@@ -167,8 +175,8 @@ impl FileParser {
         for rows in sorted(&self.rows, |row| row.number).chunk_by(|a, b| a.number == b.number) {
             find_repeated(rows, &mut push_error);
         }
-        let by_contract = sorted(&self.rows, |row| row.contract);
-        for rows in by_contract.chunk_by(|a, b| a.contract == b.contract) {
+        let by_contract = sorted(&self.rows, |row| row.contract_number);
+        for rows in by_contract.chunk_by(|a, b| a.contract_number == b.contract_number) {
             examine_contract(rows, &mut push_error);
         }
         self.errors.sort_by_key(|bad| bad.line);
@@ -187,7 +195,7 @@ fn sorted(rows: &[ImportRow], number: fn(&ImportRow) -> PhoneNumber) -> Vec<&Imp
 fn find_repeated(rows: &[&ImportRow], push_error: &mut impl FnMut(u64, RowErrorKind)) {
     let [first, repeated @ ..] = rows else { return };
     for row in repeated {
-        let is_same = row.contract == first.contract;
+        let is_same = row.contract_number == first.contract_number;
         let kind = if is_same { RowErrorKind::Duplicate } else { RowErrorKind::TwoContracts };
         push_error(row.line, kind(first.line));
     }
@@ -197,7 +205,7 @@ fn find_repeated(rows: &[&ImportRow], push_error: &mut impl FnMut(u64, RowErrorK
 /// number has none.
 fn examine_contract(rows: &[&ImportRow], push_error: &mut impl FnMut(u64, RowErrorKind)) {
     let [first, others @ ..] = rows else { return };
-    if !rows.iter().any(|row| row.number == row.contract) {
+    if !rows.iter().any(|row| row.number == row.contract_number) {
         push_error(first.line, RowErrorKind::NoOwnRow);
     }
     for row in others.iter().filter(|row| row.customer != first.customer) {

@@ -74,7 +74,7 @@ pub(super) fn scope_statement<'a>(sql: &'static str, scope: &AuditScope) -> Stat
     let source: &'static str = scope.source.into();
     Statement::new(sql)
         .with(source)
-        .with_number(scope.contract)
+        .with_number(scope.contract_number)
         .with(scope.unit.map(AuthUnit::as_str))
         .with_number(caller)
         .with(address)
@@ -203,9 +203,9 @@ impl Transaction {
         &mut self,
         event: AuditEvent,
         login: Option<PhoneNumber>,
-        contract: Option<PhoneNumber>,
+        contract_number: Option<PhoneNumber>,
     ) -> Result<(), DbError> {
-        let scope = AuditScope { source: AuditSource::Operator, contract, unit: None };
+        let scope = AuditScope { source: AuditSource::Operator, contract_number, unit: None };
         match insert(&scope, &[AuditEntry { event, login }]) {
             Some(statement) => self.query(&statement).await.map(drop),
             None => Ok(()),

@@ -42,17 +42,17 @@ pub struct AuditRow {
     pub event: String,
     /// Its outcome's name.
     pub outcome: String,
-    /// The login number.
+    /// `None` for an act that concerns no login number.
     pub login: Option<String>,
-    /// The contract number.
-    pub contract: Option<String>,
+    /// `None` for an import, and for a number that no contract has.
+    pub contract_number: Option<String>,
     /// The unit in force, or the new one.
     pub unit: Option<String>,
-    /// The caller's number.
+    /// By phone, if the call had a trusted number.
     pub caller: Option<String>,
-    /// The client's address.
+    /// On the site alone.
     pub address: Option<IpAddr>,
-    /// The operator's name.
+    /// As the operator gave it by `--by`.
     pub operator: Option<String>,
 }
 
@@ -147,7 +147,7 @@ fn row(found: &Row) -> Result<AuditRow, DbError> {
         event: column(found, "event")?,
         outcome: column(found, "outcome")?,
         login: column(found, "login_number")?,
-        contract: column(found, "contract_number")?,
+        contract_number: column(found, "contract_number")?,
         unit: column(found, "unit")?,
         caller: column(found, "caller_number")?,
         address: column(found, "address")?,

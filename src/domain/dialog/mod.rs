@@ -1,7 +1,7 @@
 //! The dialog of one call (`P3`–`P15`), pure: inputs in, outputs out, time as an argument.
 //!
-//! The caller of a [`Call`] passes every [`Input`] in the order of arrival, carries out the
-//! [`Output`]s in order, and passes [`Input::Timeout`] at [`Call::deadline`]. It starts
+//! The caller of a [`Call`] passes every [`Input`] in the order of arrival, and [`Input::Timeout`]
+//! at [`Call::deadline`]. It carries out the [`Output`]s in order. It starts
 //! [`Output::LookUpContract`], [`Output::HashAhead`] and [`Output::Store`] without waiting for
 //! them. A call without a deadline is over; what is not committed by then is cancelled (`P13`).
 

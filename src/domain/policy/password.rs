@@ -15,9 +15,9 @@ use crate::snapshot::Snapshot;
 /// A password change whose current password has been compared without a lock.
 #[derive(Debug)]
 pub struct ComparedChange {
-    /// The login number.
+    /// The session's number, whose password changes.
     pub login: PhoneNumber,
-    /// The credential that was compared.
+    /// The credential whose hash was compared; it must still be in force.
     pub compared: CredentialId,
     /// The result of the comparison; after a match, the hash of the new password.
     pub comparison: Verification<PhcString>,
@@ -42,7 +42,7 @@ pub enum PasswordVerdict<Session> {
     Rejected(Vec<Rejection>),
     /// The current password is wrong, and counted (`C2`), or could not be verified.
     Wrong {
-        /// The login number.
+        /// The session's number.
         number: PhoneNumber,
         /// How many more wrong entries void the password. At 0 it is void, and its session over.
         tries_left: i32,

@@ -17,9 +17,9 @@ use crate::unit_outcome::{LostCredential, NewCredential, NewLogin, UnitChanged};
 /// A session asks for another unit.
 #[derive(Debug)]
 pub struct UnitRequest {
-    /// The session's login number.
+    /// The session's number.
     pub login: PhoneNumber,
-    /// The unit wanted.
+    /// In force after the change.
     pub unit: AuthUnit,
     /// The numbers whose password was submitted, each once.
     pub submitted: Vec<PhoneNumber>,
@@ -32,9 +32,9 @@ pub struct UnitRequest {
 /// A number whose password the session has given, at this credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProvenPassword {
-    /// The login number.
+    /// Not always the session's own.
     pub number: PhoneNumber,
-    /// The credential that was compared.
+    /// The proof is void once this credential is replaced.
     pub credential: CredentialId,
 }
 
@@ -50,9 +50,9 @@ pub enum FormVersion {
 /// A password that was compared without a lock.
 #[derive(Debug, Clone)]
 pub struct ComparedPassword {
-    /// The login number.
+    /// The number that the password was submitted for.
     pub number: PhoneNumber,
-    /// The credential that was compared.
+    /// The credential whose hash was compared; it must still be in force.
     pub credential: CredentialId,
     /// Whether the password matched.
     pub result: Verification,
@@ -107,7 +107,7 @@ pub enum UnitVerdict {
 /// A unit change that may go on.
 #[derive(Debug)]
 pub struct Allowed {
-    /// The credential of the initiator.
+    /// The credential that the session began with.
     initiator: Credential,
     plan: UnitChangePlan,
     /// The credentials whose passwords are required and submitted, with their numbers, in the order
@@ -335,11 +335,11 @@ fn entries(event: AuditEvent, numbers: &[PhoneNumber]) -> Vec<AuditEntry> {
 /// The choices of a unit change's form, from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChoices {
-    /// The unit in force.
+    /// In force when the snapshot was read.
     pub in_force: AuthUnit,
     /// The contract's version, which the form carries ([`FormVersion::Form`]).
     pub version: i64,
-    /// The login that asks.
+    /// The session's number.
     pub login: PhoneNumber,
     /// Every unit but the one in force.
     pub choices: Vec<UnitChoice>,

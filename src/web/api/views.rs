@@ -88,7 +88,7 @@ impl From<Access> for SessionView {
         let text = |number: &PhoneNumber| number.as_str().to_owned();
         Self {
             number: text(&access.login),
-            contract_number: text(&access.contract),
+            contract_number: text(&access.contract_number),
             unit: access.unit.as_str(),
             role: access.role.as_str(),
             numbers: access.numbers.iter().map(text).collect(),

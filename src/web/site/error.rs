@@ -22,7 +22,7 @@ pub(super) const UNIT_CHANGED_BEFORE_FORM: &str = "/unit-changed?form";
 /// An answer other than the requested page.
 #[derive(Debug)]
 pub(super) enum PageError {
-    /// The browser has no session.
+    /// No session, so the way to the login: no cookie, or one that no daemon knows.
     LoggedOut,
     /// The browser's session has ended.
     SessionEnded(SessionEnd),
@@ -34,7 +34,7 @@ pub(super) enum PageError {
     SentAgain(&'static str),
     /// The session may do nothing but change the password (`C6`).
     PasswordChangeRequired,
-    /// An error page.
+    /// Everything else, which no redirect helps.
     Page(ErrorReport),
 }
 

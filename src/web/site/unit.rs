@@ -61,7 +61,7 @@ struct ChoiceRow {
 struct FormPage {
     layout: Layout,
     tokens: FormTokens,
-    contract: PhoneNumber,
+    contract_number: PhoneNumber,
     version: i64,
     unit: AuthUnit,
     name: Markup,
@@ -263,7 +263,7 @@ impl FormPage {
         let page = Self {
             layout: session.layout.clone(),
             tokens: FormTokens::new(session),
-            contract: session.access.contract,
+            contract_number: session.access.contract_number,
             version,
             unit,
             name: text::unit(lang, unit),
@@ -290,7 +290,7 @@ impl FormPage {
             id: field_id(*number),
             number: number.hyphenated(),
             digits: number.as_str().to_owned(),
-            is_additional: *number != self.contract,
+            is_additional: *number != self.contract_number,
             proof: None,
         }));
         self.fields.sort();

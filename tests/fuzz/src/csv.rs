@@ -27,22 +27,26 @@ fn good(rows: &[ImportRow]) {
     assert_eq!(numbers.len(), rows.len(), "each number once");
     assert!(!rows.is_empty() && rows.is_sorted_by_key(|row| row.line));
     for row in rows {
-        let own = rows.iter().find(|own| own.number == row.contract);
-        assert!(own.is_some_and(|own| own.contract == own.number), "each contract has its own row");
+        let own = rows.iter().find(|own| own.number == row.contract_number);
+        assert!(
+            own.is_some_and(|own| own.contract_number == own.number),
+            "each contract has its own row"
+        );
     }
     for row in rows {
-        let of_contract = rows.iter().filter(|other| other.contract == row.contract);
+        let of_contract = rows.iter().filter(|other| other.contract_number == row.contract_number);
         assert!(of_contract.map(|other| &other.customer).all(|customer| *customer == row.customer));
     }
     let mut written = String::from("contract_number,number,service,customer\n");
     for row in rows {
-        let (contract, number) = (row.contract.as_str(), row.number.as_str());
+        let (contract, number) = (row.contract_number.as_str(), row.number.as_str());
         let service = if row.service { "yes" } else { "no" };
         let customer = row.customer.as_deref().unwrap_or_default().replace('"', "\"\"");
         writeln!(written, "{contract},{number},{service},\"{customer}\"").unwrap();
     }
     let again = csv::parse(written.as_bytes()).unwrap().unwrap();
-    let fields = |row: &ImportRow| (row.contract, row.number, row.service, row.customer.clone());
+    let fields =
+        |row: &ImportRow| (row.contract_number, row.number, row.service, row.customer.clone());
     assert!(
         again.iter().map(fields).eq(rows.iter().map(fields)),
         "written out it is the same file"

@@ -19,7 +19,7 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
     late(&scene, async |scene| {
         let rows = [NUMBER, ONE, TWO, "0612345609"].map(|text| karipass::db::import::ImportRow {
             line: 1,
-            contract: number(NUMBER),
+            contract_number: number(NUMBER),
             number: number(text),
             service: text != NUMBER,
             customer: None,

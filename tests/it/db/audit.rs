@@ -68,7 +68,8 @@ async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
     for (caller, refusal) in
         [(None, Refusal::NotAvailable), (Some(number(FIRST)), Refusal::WrongEntries)]
     {
-        let scope = AuditScope { source: AuditSource::Phone(caller), contract: None, unit: None };
+        let scope =
+            AuditScope { source: AuditSource::Phone(caller), contract_number: None, unit: None };
         let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
         scene.db.record(new_key(), &scope, entry).await.unwrap();
     }

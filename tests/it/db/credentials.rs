@@ -213,8 +213,8 @@ async fn c4_a_new_temporary_password_is_a_new_credential() {
     assert!(scene.sessions().await.is_empty());
 }
 
-/// Every unit and login in turn: whatever the order, only the unit in force at the end has good
-/// credentials, and every change raised the version once.
+/// Every unit and login in turn. Whatever the order, only the unit in force at the end has good
+/// credentials. Every change raised the version once.
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_hundred_at_once_from_two_daemons_are_one_after_the_other() {
     const CALLS: usize = 100;

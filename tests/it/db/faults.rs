@@ -129,8 +129,8 @@ async fn p15_a_connection_that_the_server_ended_is_not_met_again() {
     }
 }
 
-/// A column's type changes, or the session forgets its statements: between two reads, between two
-/// changes, and between the read and the commit of one change.
+/// A column's type changes, or the session forgets its statements. It happens between two reads,
+/// between two changes, and between the read and the commit of one change.
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_statement_that_is_no_longer_valid_is_prepared_again() {
     let scene = DatabaseScene::new().await;

@@ -90,7 +90,7 @@ async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
 async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
     let source = AuditSource::Phone(Some(number(OTHER)));
-    let scope = AuditScope { source, contract: None, unit: None };
+    let scope = AuditScope { source, contract_number: None, unit: None };
     let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login: None };
     for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();

@@ -165,7 +165,7 @@ pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporaryPassw
     SetTemporaryPassword {
         key: new_key(),
         caller: number(caller),
-        contract: number(contract),
+        contract_number: number(contract),
         unit,
         login: number(login),
         phc: PhcString::from(PHC.to_owned()),

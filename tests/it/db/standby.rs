@@ -77,7 +77,7 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let refused = LoginAudit {
         key: new_key(),
         login: number(FIRST),
-        contract: None,
+        contract_number: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };
     let refuse = async { scene.db.refuse_login(&refused, LoginOutcome::UnknownNumber, None).await };

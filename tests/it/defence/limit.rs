@@ -163,7 +163,7 @@ async fn r_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() 
             let audit = LoginAudit {
                 key: IdempotencyKey::draw(&mut rand::rng()),
                 login,
-                contract: Some(login),
+                contract_number: Some(login),
                 address: [127, 0, 0, 1].into(),
             };
             db.count_failure(&audit, &credential, may_void, None).await.unwrap()

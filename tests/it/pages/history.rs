@@ -96,7 +96,7 @@ async fn w11_another_customer_is_shown_nothing_of_the_former() {
     let db = operator_db(&scene.database);
     let row = |customer: &str| ImportRow {
         line: 2,
-        contract: NUMBER.parse().unwrap(),
+        contract_number: NUMBER.parse().unwrap(),
         number: NUMBER.parse().unwrap(),
         service: true,
         customer: Some(customer.into()),
@@ -120,7 +120,7 @@ async fn w11_a_number_of_another_contract_is_shown_nothing_of_the_former() {
     scene.token(ONE, RIGHT).await;
     let moved = [ONE].map(|number| ImportRow {
         line: 2,
-        contract: number.parse().unwrap(),
+        contract_number: number.parse().unwrap(),
         number: number.parse().unwrap(),
         service: true,
         customer: None,
@@ -135,7 +135,7 @@ async fn by_phone(scene: &Scene, caller: &str) {
     let new = SetTemporaryPassword {
         key: IdempotencyKey::draw(&mut rand::rng()),
         caller: caller.parse().unwrap(),
-        contract: NUMBER.parse().unwrap(),
+        contract_number: NUMBER.parse().unwrap(),
         unit: AuthUnit::Line,
         login: NUMBER.parse().unwrap(),
         phc: site::hashed().await.clone(),

@@ -1,7 +1,7 @@
 //! A caller at the telephone: keys, listens, hangs up. The channel and the database answer as the
 //! test says.
 //!
-//! In every test the phone checks what holds for every call: the channel is never idle while keys
+//! In every test the phone checks what holds for every call. The channel is never idle while keys
 //! count, a live call has a deadline, and a dead one has no outputs.
 
 use std::collections::VecDeque;
