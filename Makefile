@@ -44,11 +44,15 @@ help:
 	@echo 'make clean    removes target/ and var/'
 	@echo 'What is missing on Debian 12 or newer is installed first, as root or through sudo.'
 
-# Asterisk is fetched while the compiler works.
+# Asterisk and the telephone in the browser are fetched while the compiler works.
 run:
 	@tests/lab/install run
-	@asterisk/get > /dev/null & got=$$!; $(BUILD); built=$$?; wait $$got && exit $$built
-	@$(MAKE) --no-print-directory $(PHONE) || echo 'make run goes on without a telephone in the browser' >&2
+	@echo 'make run fetches Asterisk and the telephone in the browser while it compiles' >&2
+	@asterisk/get > /dev/null & got=$$!; \
+		[ $(PHONE) -nt tests/lab/get-phone ] || tests/lab/get-phone & phone=$$!; \
+		$(BUILD); built=$$?; \
+		wait $$phone || echo 'make run goes on without a telephone in the browser' >&2; \
+		wait $$got && exit $$built
 	@target/debug/lab run
 
 call:

@@ -1,4 +1,7 @@
 //! Exponential back-off.
+//!
+//! Crates such as `backon` wrap the whole retry. Here each caller decides what is worth a retry,
+//! and needs the wait alone.
 
 use std::time::Duration;
 

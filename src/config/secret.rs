@@ -1,4 +1,7 @@
 //! A secret out of the configuration.
+//!
+//! The crate `secrecy` would hide this text as well. It builds on `zeroize`, which is a dependency
+//! already; the rest is the few lines below.
 
 use std::fmt;
 

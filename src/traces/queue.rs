@@ -1,7 +1,7 @@
 //! The bounded queue between the threads that end spans and the thread that exports them.
 //!
-//! The SDK has such a queue. But it tells nobody how many spans it drops, and it needs an HTTP
-//! client that blocks.
+//! The SDK has such a queue. But it only logs how many spans it drops, and needs an HTTP client
+//! that blocks.
 
 use std::convert::Infallible;
 use std::io;

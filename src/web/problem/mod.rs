@@ -286,8 +286,16 @@ impl From<AuthError> for Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
-        tracing::warn!(%error, "the database did not answer a request");
-        let may_have_counted = matches!(error, DbError::OutcomeUnknown(_));
+        let may_have_counted = match error {
+            DbError::NotCommitted(_) => {
+                tracing::warn!(%error, "a request failed, and nothing was committed");
+                false
+            }
+            DbError::OutcomeUnknown(_) => {
+                tracing::warn!(%error, "a request failed, and its commit may stand");
+                true
+            }
+        };
         Self { may_have_counted, ..Self::unavailable() }
     }
 }

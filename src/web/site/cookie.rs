@@ -1,5 +1,8 @@
 //! The site's three cookies (RFC 6265). All are `__Host-` cookies. Those of a session and of a
 //! login end with the browser's session.
+//!
+//! The cookie jar of `axum-extra` would parse every cookie, and set names and attributes at run
+//! time. These three are fixed, and no value needs encoding.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
