@@ -121,8 +121,9 @@ pub(crate) fn describe() {
     }
 }
 
-/// Starts what alerts watch: counters at 0, since Prometheus sees no increase from a missing series
-/// to 1, and the time of the last call at the start, so that hours without a call count from it.
+/// Starts what alerts watch. Counters begin at 0, since Prometheus sees no increase from a missing
+/// series to 1. The time of the last call begins at the start, so that hours without a call count
+/// from it.
 pub(crate) fn start_series(started: Timestamp) {
     for outcome in ["stored", "trouble", "failed", "foreign_media"] {
         for unit in ["none", "line", "number", "admin_user"] {

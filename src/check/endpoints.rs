@@ -1,5 +1,5 @@
-//! Endpoints of `pjsip.conf` whose callers the line believes (`P1`): whether others can call in
-//! their name, and whether their digits and media arrive as the line needs them.
+//! Endpoints of `pjsip.conf` whose callers the line believes (`P1`). Can others call in their name?
+//! Do their digits and media arrive as the line needs them?
 //!
 //! The dialplan believes an endpoint that has `trust_id_inbound`, or a number in `callerid`. How a
 //! call gets from an endpoint to the line is followed in `dialplan`.

@@ -21,8 +21,8 @@ const FILL_TIMEOUT: Duration = Duration::from_secs(170);
 /// Before a refused login is sent again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends this many logins to the daemons in turn, a few at a time: as many as the database can look
-/// up in time, on any machine. Returns once each daemon has them all, hashed or in its queue.
+/// Sends this many logins to the daemons in turn, a few at a time. The database can look up as many
+/// in time on any machine. Returns once each daemon has them all, hashed or in its queue.
 pub async fn send_logins(
     daemons: &[&SiteDaemon],
     client: &SiteClient,
@@ -114,7 +114,7 @@ async fn ask(client: SiteClient, base: String, answers: Arc<Answers>) {
             401 => drop(answers.verified.fetch_add(1, Ordering::Relaxed)),
             503 => {
                 assert!(answer.headers().contains_key("retry-after"), "{answer:?}");
-                // On its way to the queue it may wait in vain for a connection to the database: it
+                // On its way to the queue it may wait in vain for a connection to the database. It
                 // is part of the flood only once it has reached the queue.
                 let body = answer.text().await.unwrap_or_default();
                 if body.contains("\"busy\"") {

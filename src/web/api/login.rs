@@ -20,8 +20,8 @@ use domain::rules;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Login)]
 pub struct LoginRequest {
-    /// The login number as people write it: half- or full-width digits with hyphens, spaces,
-    /// brackets, dots or slashes anywhere, from its area code or from the country code 81.
+    /// The login number as people write it, from its area code or from the country code 81. Half-
+    /// or full-width digits with hyphens, spaces, brackets, dots or slashes anywhere.
     #[schema(
         example = "06-1234-5678",
         min_length = 10,

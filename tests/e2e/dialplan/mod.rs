@@ -1,5 +1,5 @@
-//! The dialplan's verdict on a caller (P1): real SIP messages to a real Asterisk, each answered by
-//! a verdict in the Stasis arguments or by a refusal.
+//! The dialplan's verdict on a caller (P1). Real SIP messages go to a real Asterisk. Each is
+//! answered by a verdict in the Stasis arguments or by a refusal.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

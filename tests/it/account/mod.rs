@@ -1,4 +1,4 @@
-//! Changes by a session, over the API on a real PostgreSQL: the rules C5, C6, U and W6, and C2 and
+//! Changes by a session, over the API on a real PostgreSQL. The rules C5, C6, U and W6, and C2 and
 //! C3 at every entry point.
 
 mod concurrency;

@@ -148,7 +148,7 @@ async fn u_admin_user_to_number_every_service_number_keeps_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
     // If the number still logs in under the new unit, the credential is voided; if not, it is
-    // deleted; if it gets the initiator's password, that replaces it.
+    // deleted. The initiator's password replaces it, if the number gets that.
     for (to, is_void) in [("admin_user", true), ("line", false)] {
         let scene = Scene::new("number").await;
         scene.give(ONE, "password", FIRST).await;

@@ -89,7 +89,7 @@ async fn w7_a_certificate_changed_for_a_bad_one_is_refused_once() {
     assert_eq!(refusals(), 3, "each is reported once: {}", daemon.log());
 }
 
-/// A folder as an orchestrator mounts it: the two files point into `now`, which points to one of
+/// A folder as an orchestrator mounts it. The two files point into `now`, which points to one of
 /// several generations and is swapped as a whole.
 struct Mounted(TempDir);
 

@@ -3,6 +3,8 @@
 //! removed. Every code of a rule is explained, and a test shows it.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod prose;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ const SECURITY: &str = "docs/security.md";
 const ASVS: &str = "docs/asvs.md";
 /// A column whose heading begins like this has only tests and files in backticks.
 const QUOTING: &str = "shown by";
+/// An item of a list that begins like this has only tests and files in backticks.
+const SHOWN: &str = "- Shown by: ";
 const GLOSSARY: &str = "docs/glossary.md";
 /// The heading of the glossary's column of names.
 const GLOSSED: &str = "in the code";
@@ -33,7 +37,9 @@ fn every_test_and_file_that_is_quoted_exists() {
     };
     let mut missing = Vec::new();
     for document in [SECURITY, ASVS] {
-        let mut quotes = quotes(&read(document), QUOTING);
+        let text = read(document);
+        let mut quotes = quotes(&text, QUOTING);
+        quotes.extend(shown(&text));
         assert!(quotes.len() > 30, "{document} quotes {} tests and files", quotes.len());
         quotes.retain(|(_, quote)| !exists(quote));
         missing.extend(quotes.iter().map(|(line, quote)| format!("{document}:{line}: {quote}")));
@@ -132,29 +138,6 @@ fn every_code_of_a_rule_is_explained_and_shown_by_a_test() {
 }
 
 #[test]
-fn prose_is_wrapped_at_100_columns() {
-    for document in documents() {
-        let mut in_code = false;
-        for (index, line) in fs::read_to_string(&document).unwrap().lines().enumerate() {
-            in_code ^= line.trim_start().starts_with("```");
-            let is_prose = !in_code && !line.starts_with(['|', '<']) && !line.starts_with("![");
-            let fits = !is_prose || line.chars().count() <= 100;
-            assert!(fits, "{}:{}", document.display(), index + 1);
-        }
-    }
-    let mut files = Vec::new();
-    for folder in ["src", "tests"] {
-        collect(&root().join(folder), &mut files);
-    }
-    for file in files {
-        for (index, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
-            let fits = !line.trim_start().starts_with("//") || line.chars().count() <= 100;
-            assert!(fits, "{}:{}", file.display(), index + 1);
-        }
-    }
-}
-
-#[test]
 fn a_link_is_read_with_its_line_and_a_heading_as_its_anchor() {
     let text = "a\n[`b`](c.rs), [d e](f.md#g)\n```\n[x](y)\n```\n[z](https://example.com)\n";
     let read = |line, text: &str, target: &str| (line, text.to_owned(), target.to_owned());
@@ -171,6 +154,8 @@ fn only_a_tests_own_name_is_one() {
     assert_eq!(tests_of(text).into_iter().collect::<Vec<_>>(), ["a_b"]);
     let table = "| a | shown by |\n| --- | --- |\n| `x` | `y_z`, `docs/a.md` |\n\n| `v` | `w` |";
     assert_eq!(quotes(table, QUOTING), [(3, "y_z".to_owned()), (3, "docs/a.md".to_owned())]);
+    let list = "- `a`\n  - Shown by: `y_z`,\n    `docs/a.md`.\n- `b`\n";
+    assert_eq!(shown(list), [(2, "y_z".to_owned()), (3, "docs/a.md".to_owned())]);
 }
 
 #[test]
@@ -313,6 +298,20 @@ fn quotes(document: &str, heading: &str) -> Vec<(usize, String)> {
         }
     }
     quotes
+}
+
+/// The texts in backticks in the items that begin with [`SHOWN`], with their lines.
+fn shown(document: &str) -> Vec<(usize, String)> {
+    let mut is_shown = false;
+    let mut shown = Vec::new();
+    for (line, number) in document.lines().zip(1..) {
+        if line.is_empty() || line.trim_start().starts_with("- ") {
+            is_shown = line.trim_start().starts_with(SHOWN);
+        }
+        let parts = line.split('`').skip(1).step_by(2).filter(|_| is_shown);
+        shown.extend(parts.map(|part| (number, part.to_owned())));
+    }
+    shown
 }
 
 /// The cells of a table's row; none for other lines.
