@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::instrument;
 
-pub use crate::keys::Keys;
+pub use crate::keys::{KeyErrors, Keys};
 pub use argon::{Cost, Dummy, Renewed, Salt};
 pub use error::{HashError, StartError};
 
