@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 
-BUILD = cargo build --locked --package karipass --package karipass-lab --bins
+BUILD = cargo build --locked --package karipass --package karipass-demonstration --bins
 # Python and Open JTalk, for `make prompts` alone.
 VENV = target/prompts
 # For `make test` alone: axe-core and Lighthouse look at the pages, Schemathesis tries the API, and
@@ -49,16 +49,16 @@ run:
 	@tests/lab/install run
 	@echo 'make run fetches Asterisk and the telephone in the browser while it compiles' >&2
 	@asterisk/get > /dev/null & got=$$!; \
-		[ $(PHONE) -nt tests/lab/get-phone ] || tests/lab/get-phone & phone=$$!; \
+		[ $(PHONE) -nt tests/demonstration/get-phone ] || tests/demonstration/get-phone & phone=$$!; \
 		$(BUILD); built=$$?; \
 		wait $$phone || echo 'make run goes on without a telephone in the browser' >&2; \
 		wait $$got && exit $$built
-	@target/debug/lab run
+	@target/debug/demonstration run
 
 call:
 	@tests/lab/install call
 	@$(BUILD)
-	@target/debug/lab call
+	@target/debug/demonstration call
 
 # Seconds once it is built: none of these tests needs a server.
 unit:
@@ -106,8 +106,8 @@ target/%/ready: tests/it/api/%.txt
 	target/$*/bin/pip install --quiet --requirement $<
 	touch $@
 
-$(PHONE): tests/lab/get-phone
-	tests/lab/get-phone
+$(PHONE): tests/demonstration/get-phone
+	tests/demonstration/get-phone
 
 $(FAIL2BAN):
 	tests/lab/unpack fail2ban ./usr/bin/fail2ban-regex ./usr/lib/python3 ./etc/fail2ban

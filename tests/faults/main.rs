@@ -19,6 +19,7 @@
 
 mod caller;
 mod fleet;
+mod front;
 mod held;
 mod ledger;
 mod load;
@@ -29,3 +30,4 @@ mod row;
 mod rows;
 mod system;
 mod table;
+mod tcp_proxy;

@@ -10,15 +10,15 @@ use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, SET_UP_NUMBER};
 use karipass_lab::child::raise_priority;
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
-use karipass_lab::front::{self, HaProxy, Kamailio};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication};
 use karipass_lab::proxy::PostgresProxy;
-use karipass_lab::proxy::tcp::TcpProxy;
 use karipass_lab::subscriber::Line;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fleet::Fleet;
+use crate::front::{self, HaProxy, Kamailio};
+use crate::tcp_proxy::TcpProxy;
 
 /// The binary under test.
 pub const KARIPASS: &str = env!("CARGO_BIN_EXE_karipass");

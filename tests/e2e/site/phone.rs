@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use karipass_demonstration::phone::{self, BrowserPhone};
 use karipass_lab::asterisk::Phone;
-use karipass_lab::phone::{self, BrowserPhone};
 use karipass_lab::sounds;
 use karipass_lab::subscriber::hearing::{Heard, Hearing, Library};
 

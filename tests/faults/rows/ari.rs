@@ -4,13 +4,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use karipass_lab::proxy::tcp::TcpState;
 
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::looks::{check_calls_continue, check_new_calls};
 use crate::row::{FaultScene, Look, Row};
 use crate::system::Wishes;
+use crate::tcp_proxy::TcpState;
 
 const CUTS: usize = 5;
 const CUT_FOR: Duration = Duration::from_secs(1);

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER};
 use karipass_lab::child::wait_until;
-use karipass_lab::front::{self, Kamailio};
 use karipass_lab::postgres::{Replication, ShutdownMode};
 use karipass_lab::{folder, repository};
 
 use crate::fleet::WAIT_TIMEOUT;
+use crate::front::{self, Kamailio};
 use crate::ledger::{Bears, FAILING};
 use crate::load::CALL_EVERY;
 use crate::logins::CLIENT;

@@ -101,7 +101,6 @@ impl ObservedCall {
             inter_digit: rules::INTER_DIGIT_TIMEOUT,
             call: rules::MAX_CALL_DURATION,
         };
-        #[expect(clippy::disallowed_methods, reason = "the calls of one input begin at any time")]
         let now = Instant::now();
         let (call, outputs) = Call::start(caller, limits, now);
         let mut observed = Self {

@@ -263,7 +263,7 @@ fn password_file(asterisk: usize) -> String {
 }
 
 /// Writes a file that only its owner can read.
-pub(crate) fn write_secret(file: &Path, text: &str) -> Result<()> {
+pub fn write_secret(file: &Path, text: &str) -> Result<()> {
     if file.exists() {
         fs::remove_file(file)?;
     }

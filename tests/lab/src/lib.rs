@@ -1,24 +1,20 @@
-//! A private PostgreSQL, Asterisk, daemon and subscriber on loopback, for demonstration and tests.
+//! A private PostgreSQL, Asterisk, daemon and subscriber on loopback, for tests and
+//! the demonstration.
 
 use std::path::{Path, PathBuf};
 
 pub mod api;
 pub mod asterisk;
-pub mod call;
 pub mod certificate;
 pub mod child;
 pub mod collector;
 pub mod daemon;
-pub mod demonstration;
 pub mod flood;
 pub mod folder;
-pub mod front;
 pub mod lighthouse;
-pub mod phone;
 pub mod ports;
 pub mod postgres;
 pub mod proxy;
-pub mod run;
 pub mod sounds;
 pub mod subscriber;
 pub mod trickle;

@@ -4,7 +4,6 @@
 //! It serves one database or a whole daemon.
 
 mod messages;
-pub mod tcp;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -23,14 +23,14 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
+use karipass_lab::asterisk::{AsteriskSetup, Phone};
+use karipass_lab::{folder, repository};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
-use crate::asterisk::{AsteriskSetup, Phone};
-use crate::{folder, repository};
 use line::OpenLines;
 
 /// The name of the socket in its folder.

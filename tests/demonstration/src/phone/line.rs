@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::{SinkExt as _, Stream, StreamExt as _, stream};
+use karipass_lab::secret;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc};
@@ -21,7 +22,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::PhoneState;
-use crate::secret;
 
 /// Messages that may wait for a slow browser or Asterisk.
 const MAX_WAITING: usize = 64;

@@ -1,5 +1,5 @@
-//! `lab run`, which is `make run`: a whole system, and two side by side with a `lab call` each,
-//! which is `make call`. Nothing is left afterwards.
+//! `make run`: a whole system, and two side by side with a `make call` each. Nothing is left
+//! afterwards.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -15,14 +15,14 @@ use karipass_lab::daemon::get;
 use karipass_lab::ports::{free_tcp, free_udp};
 use rustix::process::{Pid, Signal, kill_process};
 
-const WITHIN: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// Two demonstration numbers of one contract.
 const CONTRACT: &str = "0612345600";
 const ADDITIONAL: &str = "0612345601";
 
-/// A running `lab run` with all its child processes.
+/// A running `make run` with all its child processes.
 struct Run {
-    lab: Child,
+    process: Child,
     variables: Vec<(OsString, OsString)>,
     operators: u16,
     below: Vec<Pid>,
@@ -40,30 +40,30 @@ impl Run {
         }
         let given = |(name, value): (&OsStr, Option<&OsStr>)| Some((name.into(), value?.into()));
         let variables = command.get_envs().filter_map(given).collect();
-        let mut lab = Child::spawn_logging("lab run", command, said.clone()).unwrap();
-        lab.wait_for(WITHIN, || Ok(fs::read_to_string(&said)?.contains("Ready"))).unwrap();
-        let below = descendants(lab.id());
-        Self { lab, variables, operators, below }
+        let mut process = Child::spawn_logging("make run", command, said.clone()).unwrap();
+        process.wait_for(TIMEOUT, || Ok(fs::read_to_string(&said)?.contains("Ready"))).unwrap();
+        let below = descendants(process.id());
+        Self { process, variables, operators, below }
     }
 
     /// `make call` with these variables; what it prints.
     fn call(&self, variables: &[(&str, &str)]) -> String {
-        let mut call = Command::new(env!("CARGO_BIN_EXE_lab"));
+        let mut call = Command::new(env!("CARGO_BIN_EXE_demonstration"));
         call.arg("call").envs(self.variables.iter().cloned()).envs(variables.iter().copied());
-        run("lab call", &mut call).unwrap()
+        run("make call", &mut call).unwrap()
     }
 
     fn assert_nothing_is_left(&self) {
         assert!(self.below.len() >= 3, "PostgreSQL, Asterisk and karipass: {:?}", self.below);
-        // The shell that removes temporary folders ends after the lab.
+        // The shell that removes temporary folders ends after it.
         let is_over = || Ok(!self.below.iter().any(|process| is_alive(*process)));
-        wait_until("the end of all processes", WITHIN, is_over).unwrap();
+        wait_until("the end of all processes", TIMEOUT, is_over).unwrap();
     }
 }
 
 /// The command, on free ports.
 fn on_free_ports(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_demonstration"));
     let sip = free_udp(Ipv4Addr::LOCALHOST).unwrap().to_string();
     command.arg("run").env("VAR_DIR", folder).env("SIP_PORT", sip);
     for name in ["HTTPS_PORT", "ARI_PORT", "OPS_PORT"] {
@@ -117,8 +117,8 @@ fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
         }
     });
     for (run, how) in runs.iter_mut().zip([Signal::INT, Signal::TERM]) {
-        run.lab.signal(how).unwrap();
-        assert!(run.lab.wait_for_end(WITHIN).unwrap().success());
+        run.process.signal(how).unwrap();
+        assert!(run.process.wait_for_end(TIMEOUT).unwrap().success());
         run.assert_nothing_is_left();
     }
 }
@@ -132,6 +132,6 @@ fn r_when_one_part_falls_the_rest_is_ended() {
         command.contains("asterisk.conf")
     });
     kill_process(*asterisk.unwrap(), Signal::KILL).unwrap();
-    assert_eq!(run.lab.wait_for_end(WITHIN).unwrap().code(), Some(1));
+    assert_eq!(run.process.wait_for_end(TIMEOUT).unwrap().code(), Some(1));
     run.assert_nothing_is_left();
 }

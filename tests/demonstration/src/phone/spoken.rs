@@ -7,13 +7,12 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
 use futures_util::StreamExt as _;
+use karipass_lab::asterisk::{ARI_USER, AsteriskSetup};
+use karipass_lab::sounds;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::connect_async;
-
-use crate::asterisk::{ARI_USER, AsteriskSetup};
-use crate::sounds;
 
 /// The sounds' folder in Asterisk.
 const PREFIX: &str = "sound:karipass/";

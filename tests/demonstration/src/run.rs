@@ -1,4 +1,4 @@
-//! `lab run`: the whole system for demonstration, in the foreground until Ctrl-C.
+//! `make run`: the whole system for demonstration, in the foreground until Ctrl-C.
 //!
 //! PostgreSQL, Asterisk and the daemon live under `VAR_DIR`, whose contents are kept between runs.
 
@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, Phone, SET_UP_NUMBER};
+use karipass_lab::daemon::{Daemon, DaemonSetup, write_secret};
+use karipass_lab::postgres::Postgres;
+use karipass_lab::{repository, secret};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::asterisk::{Asterisk, AsteriskSetup, CARRIER, Phone, SET_UP_NUMBER};
-use crate::daemon::{Daemon, DaemonSetup, write_secret};
+use crate::numbers;
 use crate::phone::{self, BrowserPhone};
-use crate::postgres::Postgres;
-use crate::{demonstration, repository, secret};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -47,7 +48,7 @@ pub struct SharedOptions {
 }
 
 /// All servers; ended in this order.
-struct Demonstration {
+struct Servers {
     daemon: Daemon,
     /// `None` without its packages.
     phone: Option<BrowserPhone>,
@@ -98,7 +99,7 @@ fn say(line: &str) {
 }
 
 /// Asterisk starts in parallel with PostgreSQL; the daemon needs both.
-async fn start(options: &RunOptions, var: &Path) -> Result<Demonstration> {
+async fn start(options: &RunOptions, var: &Path) -> Result<Servers> {
     let karipass = binary()?;
     let phones = phones(var)?;
     let mut setup = AsteriskSetup::new(var.join("asterisk"))?;
@@ -117,9 +118,9 @@ async fn start(options: &RunOptions, var: &Path) -> Result<Demonstration> {
     setup.https = port("KARIPASS_SITE_LISTEN", options.shared.https_port);
     setup.operators.set_port(port("KARIPASS_OPERATORS_LISTEN", options.ops_port));
     setup.lay_out()?;
-    setup.import(&repository().join(demonstration::CONTRACTS))?;
+    setup.import(&repository().join(numbers::CONTRACTS))?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
-    Ok(Demonstration { daemon, phone, asterisk, postgres })
+    Ok(Servers { daemon, phone, asterisk, postgres })
 }
 
 /// The telephone in the browser, unless its packages could not be fetched, or the caller's variable
@@ -130,14 +131,14 @@ async fn serve_phone(asterisk: &AsteriskSetup) -> Result<Option<BrowserPhone>> {
         return Ok(None);
     }
     let hears = |number: &str| {
-        let known = demonstration::NUMBERS.iter().find(|(known, _)| *known == number);
+        let known = numbers::NUMBERS.iter().find(|(known, _)| *known == number);
         known.map(|(_, hears)| (*hears).to_owned()).unwrap_or_default()
     };
     BrowserPhone::serve(asterisk, hears).await.map(Some)
 }
 
 /// The binary built beside this one.
-pub fn binary() -> Result<PathBuf> {
+fn binary() -> Result<PathBuf> {
     let karipass = std::env::current_exe()?.with_file_name("karipass");
     ensure!(karipass.exists(), "{} is not built", karipass.display());
     Ok(karipass)
@@ -172,7 +173,7 @@ fn listen(variable: &str) -> Option<SocketAddr> {
 fn phones(var: &Path) -> Result<Vec<Phone>> {
     let file = var.join("phones.txt");
     let kept = fs::read_to_string(&file).unwrap_or_default();
-    let phones = demonstration::NUMBERS.map(|(number, _)| {
+    let phones = numbers::NUMBERS.map(|(number, _)| {
         let password = kept.lines().find_map(|line| line.strip_prefix(number)?.strip_prefix(' '));
         let password = password.map_or_else(secret, str::to_owned);
         Phone { number: number.to_owned(), password }
@@ -184,7 +185,7 @@ fn phones(var: &Path) -> Result<Vec<Phone>> {
 }
 
 /// Waits until a server ends by itself, and returns its name.
-async fn watch(system: &mut Demonstration) -> Result<&'static str> {
+async fn watch(system: &mut Servers) -> Result<&'static str> {
     loop {
         for child in [&mut system.daemon.child, &mut system.asterisk.child] {
             if child.exit_status()?.is_some() {
@@ -198,8 +199,8 @@ async fn watch(system: &mut Demonstration) -> Result<&'static str> {
     }
 }
 
-fn summary(system: &Demonstration, var: &Path) -> Result<String> {
-    let numbers = demonstration::NUMBERS.map(|(number, hears)| format!("{number}  {hears}"));
+fn summary(system: &Servers, var: &Path) -> Result<String> {
+    let numbers = numbers::NUMBERS.map(|(number, hears)| format!("{number}  {hears}"));
     let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
     let sip = system.asterisk.setup.sip;
     let site = system.daemon.site();

@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn each_demonstration_number_says_what_a_caller_from_it_hears() {
-        let table = std::fs::read_to_string(crate::repository().join(CONTRACTS)).unwrap();
+        let table = std::fs::read_to_string(karipass_lab::repository().join(CONTRACTS)).unwrap();
         let numbers = table.lines().skip(1).map(|row| row.split(',').nth(1).unwrap());
         let numbers: Vec<&str> = numbers.chain([STRANGER]).collect();
         assert_eq!(NUMBERS.map(|(number, _)| number), numbers[..]);

@@ -8,12 +8,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use karipass_lab::asterisk::{CARRIER, SET_UP_NUMBER};
+use karipass_lab::child::{self, Child, raised_priority};
+use karipass_lab::daemon::{DaemonSetup, write_secret};
+use karipass_lab::{folder, ports, repository};
 use tempfile::TempDir;
-
-use crate::asterisk::{CARRIER, SET_UP_NUMBER};
-use crate::child::{self, Child, raised_priority};
-use crate::daemon::{DaemonSetup, write_secret};
-use crate::{folder, ports, repository};
 
 /// Kamailio's address.
 pub const DISPATCHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);

@@ -1,16 +1,16 @@
-//! `lab call`: a scripted subscriber calls the system of `lab run`, sets a temporary password, and
+//! `make call`: a scripted subscriber calls the system of `make run`, sets a temporary password, and
 //! logs in with it. Prints what was heard, keyed and answered as it happens.
 
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use karipass_lab::api::{self, ANSWER_TIMEOUT, Api};
+use karipass_lab::asterisk::{CARRIER, SET_UP_NUMBER};
+use karipass_lab::sounds;
+use karipass_lab::subscriber::{Caller, Line};
 use serde_json::Value;
 
-use crate::api::{self, ANSWER_TIMEOUT, Api};
-use crate::asterisk::{CARRIER, SET_UP_NUMBER};
 use crate::run::SharedOptions;
-use crate::sounds;
-use crate::subscriber::{Caller, Line};
 
 /// The call's purpose, and the addresses of the system.
 #[derive(Debug, Clone, clap::Args)]
