@@ -32,9 +32,8 @@ use super::maintenance::{Maintenance, Task, TaskResult};
 use super::rest::{BuildError, ErrorChain, RestError};
 use super::router::CallRouter;
 use super::timeouts::Timeouts;
-use super::tls::tls_client;
 use crate::metrics::{ARI_CONNECTS, ARI_EVENTS, ARI_MALFORMED_EVENTS};
-use crate::{backoff, clock, config};
+use crate::{backoff, clock, config, tls};
 
 /// The WebSocket library clears the whole buffer before each read.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -76,7 +75,8 @@ impl EventStream {
         timeouts: Timeouts,
     ) -> Result<Self, BuildError> {
         let mut url = ari.url.clone();
-        let (scheme, tls) = match tls_client(ari).map_err(BuildError::Tls)? {
+        let settings = tls::client_for(&ari.url, ari.ca_file.as_deref());
+        let (scheme, tls) = match settings.map_err(BuildError::Tls)? {
             Some(tls) => ("wss", Connector::Rustls(Arc::new(tls))),
             None => ("ws", Connector::Plain),
         };

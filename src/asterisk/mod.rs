@@ -32,7 +32,6 @@ mod router;
 mod services;
 pub(crate) mod sounds;
 mod timeouts;
-mod tls;
 
 use std::convert::Infallible;
 use std::pin::pin;

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::config::TracingSettings;
 use crate::metrics::SPANS_DROPPED;
-use crate::tls::{self, Verify};
+use crate::tls;
 
 /// How long one attempt to export a batch may take, and after how long no other begins.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,20 +81,8 @@ impl Collector {
 }
 
 fn client(settings: &TracingSettings) -> Result<Client, CollectorError> {
-    // A client with TLS support needs a provider even if it never uses TLS.
-    let _ = rustls::crypto::ring::default_provider().install_default(); // another one will do
-    let client = Client::builder()
-        .no_proxy()
-        .retry(reqwest::retry::never())
-        .http1_only()
-        .timeout(EXPORT_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none());
-    let client = if settings.endpoint.scheme() == "https" {
-        let tls = tls::client(Verify::AuthorityAndName, settings.ca_file.as_deref());
-        client.tls_backend_preconfigured(tls.map_err(CollectorError::Tls)?)
-    } else {
-        client
-    };
+    let tls = tls::client_for(&settings.endpoint, settings.ca_file.as_deref());
+    let client = tls::http_client(EXPORT_TIMEOUT, tls.map_err(CollectorError::Tls)?);
     client.build().map_err(CollectorError::Client)
 }
 

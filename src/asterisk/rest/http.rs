@@ -15,9 +15,8 @@ use url::Url;
 
 use super::error::from_transport;
 use super::{BuildError, Credentials, RestError};
-use crate::asterisk::tls::tls_client;
 use crate::metrics::{ARI_QUEUE_DURATION, ARI_REQUEST_DURATION, ARI_REQUEST_ERRORS};
-use crate::{clock, config};
+use crate::{clock, config, tls};
 
 /// Shorter than Asterisk's `session_keep_alive` of 15 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,22 +55,13 @@ impl Http {
         credentials: Credentials,
         deadline: Duration,
     ) -> Result<Self, BuildError> {
-        // A client with TLS support needs a provider even if it never uses TLS.
-        let _ = rustls::crypto::ring::default_provider().install_default(); // another one will do
-        let client = Client::builder()
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .http1_only()
+        let settings = tls::client_for(&ari.url, ari.ca_file.as_deref());
+        let client = tls::http_client(deadline, settings.map_err(BuildError::Tls)?)
             .tcp_nodelay(true)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
-            .timeout(deadline)
-            .redirect(reqwest::redirect::Policy::none());
-        let client = match tls_client(ari).map_err(BuildError::Tls)? {
-            Some(tls) => client.tls_backend_preconfigured(tls),
-            None => client,
-        };
-        let client = client.build().map_err(BuildError::Client)?;
+            .build()
+            .map_err(BuildError::Client)?;
         let mut base = ari.url.clone();
         base.path_segments_mut().map_err(|()| BuildError::Url)?.pop_if_empty().push("ari");
         let request_slots = Semaphore::new(MAX_CONCURRENT_REQUESTS);
