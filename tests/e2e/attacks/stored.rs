@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use anyhow::{Result, ensure};
-use karipass_lab::asterisk::SET_UP_NUMBER;
+use karipass_lab::asterisk::{Asterisk, SET_UP_NUMBER};
 
 use super::agent::{Agent, Dialog};
 use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, wait_until_bridged};
@@ -12,58 +12,75 @@ use crate::system::{PATIENT, System};
 
 #[test]
 fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Result<()> {
-    let desk = Agent::socket(DESK)?;
-    let (system, family) = system(&desk)?;
-    let story = Story::new(&system)?;
-    ensure!(story.family.contract == family.contract, "another story has taken the numbers");
-    let password = story.password();
-    system.wait(async {
-        let mut desk = Agent::new(desk, system.asterisk.setup.sip)?;
-        let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.setup.sip)?;
-        let mut forwarded = outside.invite("101", &family.contract, "").await?;
-        outside.expect_answer(&mut forwarded).await?;
-        key_all(&mut outside, &mut forwarded, &password).await?;
-        outside.expect_hangup().await?;
-        let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
-        desk.expect_answer(&mut line).await?;
-        let mut called = outside.invite("100", &family.contract, "").await?;
-        let mut taken = desk.take_call("200 OK", "").await?;
-        outside.expect_answer(&mut called).await?;
-        // Asterisk transfers only calls that are already connected.
-        wait_until_bridged(&system.asterisk).await?;
-        let to = format!(
-            "sip:{SET_UP_NUMBER}@{}?Replaces={}",
-            system.asterisk.setup.sip,
-            line.replaces().replace(';', "%3B").replace('=', "%3D")
-        );
-        let status =
-            desk.request("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
-        ensure!(status == 202, "the transfer is refused: {status}");
-        key_all(&mut outside, &mut called, &password).await?;
-        outside.expect_hangup().await
-    })?;
-    story.expect_nothing_stored()
+    expect_nothing_stored(
+        async |Strangers { asterisk, mut desk, mut outside, contract, password }| {
+            let mut forwarded = outside.invite("101", &contract, "").await?;
+            outside.expect_answer(&mut forwarded).await?;
+            key_all(&mut outside, &mut forwarded, &password).await?;
+            outside.expect_hangup().await?;
+            let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
+            desk.expect_answer(&mut line).await?;
+            let mut called = outside.invite("100", &contract, "").await?;
+            let mut taken = desk.take_call("200 OK", "").await?;
+            outside.expect_answer(&mut called).await?;
+            // Asterisk transfers only calls that are already connected.
+            wait_until_bridged(asterisk).await?;
+            let to = format!(
+                "sip:{SET_UP_NUMBER}@{}?Replaces={}",
+                asterisk.setup.sip,
+                line.replaces().replace(';', "%3B").replace('=', "%3D")
+            );
+            let status =
+                desk.request("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
+            ensure!(status == 202, "the transfer is refused: {status}");
+            key_all(&mut outside, &mut called, &password).await?;
+            outside.expect_hangup().await
+        },
+    )
 }
 
 /// The stranger replaces the telephone in a call that it has begun (RFC 3891).
 #[test]
 fn p1_an_invite_that_replaces_a_call_to_the_line_sets_no_password() -> Result<()> {
+    expect_nothing_stored(
+        async |Strangers { mut desk, mut outside, contract, password, .. }| {
+            let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
+            desk.expect_answer(&mut line).await?;
+            let replaces = format!("Replaces: {}\r\n", line.replaces());
+            let mut replacing = outside.invite("100", &contract, &replaces).await?;
+            outside.expect_answer(&mut replacing).await?;
+            desk.expect_hangup().await?;
+            key_all(&mut outside, &mut replacing, &password).await?;
+            outside.expect_hangup().await
+        },
+    )
+}
+
+/// The telephone and a stranger, who keys a password.
+struct Strangers<'a> {
+    asterisk: &'a Asterisk,
+    desk: Agent,
+    outside: Agent,
+    contract: String,
+    password: String,
+}
+
+/// Whatever they do, nothing is stored.
+fn expect_nothing_stored(act: impl AsyncFnOnce(Strangers<'_>) -> Result<()>) -> Result<()> {
     let desk = Agent::socket(DESK)?;
     let (system, family) = system(&desk)?;
     let story = Story::new(&system)?;
     ensure!(story.family.contract == family.contract, "another story has taken the numbers");
-    let password = story.password();
+    let asterisk = &system.asterisk;
     system.wait(async {
-        let mut desk = Agent::new(desk, system.asterisk.setup.sip)?;
-        let mut outside = Agent::new(Agent::socket(OUTSIDE)?, system.asterisk.setup.sip)?;
-        let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
-        desk.expect_answer(&mut line).await?;
-        let replaces = format!("Replaces: {}\r\n", line.replaces());
-        let mut replacing = outside.invite("100", &family.contract, &replaces).await?;
-        outside.expect_answer(&mut replacing).await?;
-        desk.expect_hangup().await?;
-        key_all(&mut outside, &mut replacing, &password).await?;
-        outside.expect_hangup().await
+        act(Strangers {
+            asterisk,
+            desk: Agent::new(desk, asterisk.setup.sip)?,
+            outside: Agent::new(Agent::socket(OUTSIDE)?, asterisk.setup.sip)?,
+            contract: family.contract,
+            password: story.password(),
+        })
+        .await
     })?;
     story.expect_nothing_stored()
 }

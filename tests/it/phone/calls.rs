@@ -110,15 +110,13 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
         rig.expect_end(&channel, "hung_up").await;
     }
     // A start that is reported twice is one call, even after its end.
-    rig.fake.call("twice.1", &TRUSTED);
-    rig.fake.wait_for_playback("twice.1", "menu").await;
+    rig.call_to_menu("twice.1").await;
     rig.fake.call("twice.1", &TRUSTED);
     rig.fake.send(r#"{"type":"ChannelHangupRequest","channel":{"id":"twice.1"}}"#);
     rig.expect_end("twice.1", "hung_up").await;
     rig.fake.press("twice.1", "1");
     rig.fake.call("twice.1", &TRUSTED);
-    rig.fake.call("twice.2", &TRUSTED);
-    rig.fake.wait_for_playback("twice.2", "menu").await;
+    rig.call_to_menu("twice.2").await;
     assert_eq!(rig.fake.requests_like("POST", "/twice.1/answer").len(), 1);
     assert_eq!(rig.ended_calls().into_values().sum::<u64>(), 6);
 }
@@ -126,8 +124,7 @@ async fn a_call_ends_once_whatever_ends_it_and_however_often() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("transfer.1", &TRUSTED);
-    rig.fake.wait_for_playback("transfer.1", "menu").await;
+    rig.call_to_menu("transfer.1").await;
     rig.fake.press("transfer.1", "1");
     rig.fake.wait_for_playback("transfer.1", "set-password").await;
     rig.fake.replace("transfer.1", "transfer.2");
@@ -148,8 +145,7 @@ async fn p1_a_channel_that_replaces_the_caller_sets_no_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_an_inherited_variable_is_no_identity() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("inherited.1", &TRUSTED);
-    rig.fake.wait_for_playback("inherited.1", "menu").await;
+    rig.call_to_menu("inherited.1").await;
     rig.fake.cut();
     rig.fake.replace("inherited.1", "inherited.2");
     rig.fake.wait_for_socket(2).await;
@@ -186,8 +182,7 @@ async fn two_calls_do_not_mix() {
 async fn an_event_of_no_call_harms_none() {
     let rig = Rig::start(RigOptions::default()).await;
     rig.fake.press("strange.1", "123");
-    rig.fake.call("strange.1", &TRUSTED);
-    rig.fake.wait_for_playback("strange.1", "menu").await;
+    rig.call_to_menu("strange.1").await;
     for frame in [
         "",
         "}{",
@@ -231,8 +226,7 @@ async fn calls_while_the_line_closes_continue_in_the_dialplan_and_the_others_fin
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_left_after_the_grace_period_continue_in_the_dialplan() {
     let mut rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("grace.1", &TRUSTED);
-    rig.fake.wait_for_playback("grace.1", "menu").await;
+    rig.call_to_menu("grace.1").await;
     rig.stop();
     rig.wait_until_stopped().await;
     rig.expect_end("grace.1", "continued").await;

@@ -11,8 +11,7 @@ use super::rig::{Rig, RigOptions, TRUSTED, lines_with, wait_until};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_404_after_the_hang_up_is_an_ordinary_end() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("missing.1", &TRUSTED);
-    rig.fake.wait_for_playback("missing.1", "menu").await;
+    rig.call_to_menu("missing.1").await;
     rig.fake.vanish("missing.1");
     rig.fake.press("missing.1", "1");
     rig.expect_end("missing.1", "hung_up").await;
@@ -33,16 +32,14 @@ async fn a_channel_that_is_dying_is_gone() {
 async fn an_answer_that_is_never_confirmed_is_given_again() {
     let rig = Rig::start(RigOptions::impatient()).await;
     rig.fake.once("POST", "/never.1/answer", FakeReply::Never);
-    rig.fake.call("never.1", &TRUSTED);
-    rig.fake.wait_for_playback("never.1", "menu").await;
+    rig.call_to_menu("never.1").await;
     assert_eq!(rig.fake.requests_like("POST", "/never.1/answer").len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_steered_for_a_while_continues_where_it_was() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("adrift.1", &TRUSTED);
-    rig.fake.wait_for_playback("adrift.1", "menu").await;
+    rig.call_to_menu("adrift.1").await;
     rig.fake.on("DELETE", "/playbacks/adrift.1", FakeReply::CutOff);
     rig.fake.press("adrift.1", "1");
     // The stop, twice, and then the first attempt to stop all playbacks.
@@ -60,8 +57,7 @@ async fn a_slow_answer_delays_its_own_call_only_and_never_its_hang_up() {
     rig.fake.on("POST", "/slow.1/play/", FakeReply::Never);
     rig.fake.call("slow.1", &TRUSTED);
     rig.fake.wait_for_request("POST", "/slow.1/play/", 1).await;
-    rig.fake.call("slow.2", &TRUSTED);
-    rig.fake.wait_for_playback("slow.2", "menu").await;
+    rig.call_to_menu("slow.2").await;
     rig.fake.press("slow.2", "1");
     rig.fake.wait_for_playback("slow.2", "set-password").await;
     rig.fake.hang_up("slow.1");
@@ -125,8 +121,7 @@ async fn a_playback_whose_end_is_never_reported_does_not_hold_the_call() {
     let limits = Limits { call: Duration::from_secs(5), ..RigOptions::default().limits };
     let rig = Rig::start(RigOptions { limits, ..RigOptions::default() }).await;
     rig.fake.forget_finished(true);
-    rig.fake.call("forgotten.1", &TRUSTED);
-    rig.fake.wait_for_playback("forgotten.1", "menu").await;
+    rig.call_to_menu("forgotten.1").await;
     rig.fake.finish("forgotten.1", "done");
     rig.expect_end("forgotten.1", "too_long").await;
     assert!(rig.fake.is_gone("forgotten.1"));
@@ -150,8 +145,7 @@ async fn a_stop_that_comes_too_late_is_no_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_is_carried_out_late_is_stopped_before_anything_is_said() {
     let rig = Rig::start(RigOptions::impatient()).await;
-    rig.fake.call("overdue.1", &TRUSTED);
-    rig.fake.wait_for_playback("overdue.1", "menu").await;
+    rig.call_to_menu("overdue.1").await;
     rig.fake.on("POST", "set-password", FakeReply::Never);
     rig.fake.once("POST", "/answer", FakeReply::With(500, json!({})));
     rig.fake.press("overdue.1", "1");
@@ -169,8 +163,7 @@ async fn a_command_that_is_carried_out_late_is_stopped_before_anything_is_said()
 #[tokio::test(flavor = "multi_thread")]
 async fn playbacks_are_not_stopped_while_the_call_is_unknown() {
     let rig = Rig::start(RigOptions::impatient()).await;
-    rig.fake.call("adrift.2", &TRUSTED);
-    rig.fake.wait_for_playback("adrift.2", "menu").await;
+    rig.call_to_menu("adrift.2").await;
     rig.fake.on("POST", "set-password", FakeReply::Never);
     rig.fake.press("adrift.2", "1");
     rig.fake.wait_for_request("POST", "set-password", 1).await;
@@ -214,8 +207,7 @@ async fn a_hang_up_is_asked_for_until_asterisk_obeys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_taken_is_continued_in_the_dialplan_until_asterisk_obeys() {
     let rig = Rig::start(RigOptions { max_calls: 1, ..RigOptions::default() }).await;
-    rig.fake.call("full.1", &TRUSTED);
-    rig.fake.wait_for_playback("full.1", "menu").await;
+    rig.call_to_menu("full.1").await;
     rig.fake.on("POST", "/full.2/continue", FakeReply::With(503, json!({})));
     rig.fake.call("full.2", &TRUSTED);
     rig.fake.wait_for_request("POST", "/full.2/continue", 2).await;
@@ -231,8 +223,7 @@ async fn a_call_that_is_not_taken_is_continued_in_the_dialplan_until_asterisk_ob
 async fn a_limit_that_is_refused_does_not_keep_a_caller_waiting() {
     let rig = Rig::start(RigOptions::default()).await;
     rig.fake.on("POST", "/limitless.1/variable", FakeReply::With(400, json!({})));
-    rig.fake.call("limitless.1", &TRUSTED);
-    rig.fake.wait_for_playback("limitless.1", "menu").await;
+    rig.call_to_menu("limitless.1").await;
     assert_eq!(rig.fake.requests_like("POST", "/limitless.1/answer").len(), 1);
 }
 

@@ -20,8 +20,7 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_command_that_waits_for_its_place_is_sent_once() {
     let rig = Rig::start(RigOptions::impatient()).await;
-    rig.fake.call("place.1", &TRUSTED);
-    rig.fake.wait_for_playback("place.1", "menu").await;
+    rig.call_to_menu("place.1").await;
     rig.fake.on("POST", "/crowd.", FakeReply::Never);
     for call in 0..2 * AT_ONCE {
         // Their contracts are not looked up: each commands an answer at once.
@@ -41,8 +40,7 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue
     let slow = Duration::from_millis(1500);
     let rig = Rig::start(RigOptions::default()).await;
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"commands\"}");
-    rig.fake.call("slow.under-way", &TRUSTED);
-    rig.fake.wait_for_playback("slow.under-way", "menu").await;
+    rig.call_to_menu("slow.under-way").await;
     rig.fake.on("POST", "/slow.answered.", FakeReply::Late(slow));
     for call in 0..AT_ONCE / 2 {
         rig.fake.call(&format!("slow.answered.{call}"), &["untrusted", ""]);
@@ -76,8 +74,7 @@ async fn r_while_hashes_are_slow_new_calls_are_refused() {
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"hashes\"}");
     let channels: Vec<String> = (0..CALLS).map(|call| format!("hash.{call}.")).collect();
     for channel in &channels {
-        rig.fake.call(channel, &TRUSTED);
-        rig.fake.wait_for_playback(channel, "menu").await;
+        rig.call_to_menu(channel).await;
     }
     for channel in &channels {
         rig.fake.press(channel, "11234567812345678");
@@ -107,8 +104,7 @@ async fn r_calls_are_taken_no_faster_than_the_line_is_known_to_sustain() {
         rig.fake.call(&channel, &["untrusted", ""]);
         rig.fake.wait_for_playback(&channel, "not-available").await;
     }
-    rig.fake.call("quick.taken.", &TRUSTED);
-    rig.fake.wait_for_playback("quick.taken.", "menu").await;
+    rig.call_to_menu("quick.taken.").await;
     let refused = || rig.metric("karipass_calls_refused_total{cause=\"rate\"}");
     for call in 0..100 {
         rig.fake.call(&format!("quick.{call}."), &TRUSTED);
@@ -137,8 +133,7 @@ async fn r_a_caller_and_a_trunk_have_a_share_of_the_places() {
     assert_eq!([refused("caller"), refused("trunk")], [1, 1]);
     rig.fake.hang_up("share.1.");
     rig.expect_end("share.1.", "hung_up").await;
-    rig.fake.call("share.7.", &TRUSTED);
-    rig.fake.wait_for_playback("share.7.", "menu").await;
+    rig.call_to_menu("share.7.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,8 +146,7 @@ async fn r_callers_without_a_number_have_a_share_of_their_trunk() {
     }
     rig.fake.call("hidden.3.", &withheld);
     rig.fake.wait_for_request("POST", "/channels/hidden.3./continue", 1).await;
-    rig.fake.call("hidden.not.", &TRUSTED);
-    rig.fake.wait_for_playback("hidden.not.", "menu").await;
+    rig.call_to_menu("hidden.not.").await;
     rig.fake.call_through("PJSIP/another", "hidden.4.", &withheld);
     rig.fake.wait_for_playback("hidden.4.", "not-available").await;
     rig.fake.hang_up("hidden.1.");

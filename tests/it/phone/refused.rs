@@ -7,7 +7,7 @@ use crate::fake_asterisk::FakeReply;
 use domain::dialog::Limits;
 use serde_json::json;
 
-use super::rig::{Rig, RigOptions, TRUSTED};
+use super::rig::{Rig, RigOptions};
 
 const TWICE: &str = "1234567812345678";
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
@@ -15,8 +15,7 @@ const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("blind.1", &TRUSTED);
-    rig.fake.wait_for_playback("blind.1", "menu").await;
+    rig.call_to_menu("blind.1").await;
     rig.answer_all(&FakeReply::With(401, json!({ "message": "Authentication required" })));
     rig.fake.press("blind.1", "1");
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.1", 1).await;
@@ -28,8 +27,7 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
     rig.answer_all(&FakeReply::Well);
     rig.expect_next_step("blind.1", "set-password", TWICE).await;
 
-    rig.fake.call("blind.2", &TRUSTED);
-    rig.fake.wait_for_playback("blind.2", "menu").await;
+    rig.call_to_menu("blind.2").await;
     rig.answer_all(&FakeReply::With(401, json!({})));
     rig.fake.press("blind.2", &format!("1{TWICE}"));
     rig.fake.wait_for_request("DELETE", "/playbacks/blind.2", 3).await;
@@ -42,8 +40,7 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_commands_are_unanswered() {
     let rig = Rig::start(RigOptions::impatient()).await;
-    rig.fake.call("blind.3", &TRUSTED);
-    rig.fake.wait_for_playback("blind.3", "menu").await;
+    rig.call_to_menu("blind.3").await;
     rig.fake.press("blind.3", "1");
     rig.fake.wait_for_confirmed_playback("blind.3", "set-password").await;
     rig.fake.on("DELETE", "/playbacks/blind.3", FakeReply::Never);
@@ -60,8 +57,7 @@ async fn p12_nothing_counts_that_is_keyed_while_commands_are_unanswered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_nothing_counts_that_is_keyed_while_the_channel_is_busy() {
     let rig = Rig::start(RigOptions::impatient()).await;
-    rig.fake.call("blind.4", &TRUSTED);
-    rig.fake.wait_for_playback("blind.4", "menu").await;
+    rig.call_to_menu("blind.4").await;
     rig.fake.on("POST", "/blind.4/answer", FakeReply::Never);
     rig.fake.on("DELETE", "/playbacks/blind.4", FakeReply::CutOff);
     rig.fake.press("blind.4", "1");
@@ -78,8 +74,7 @@ async fn p12_nothing_counts_that_is_keyed_while_the_channel_is_busy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_no_key_counts_before_a_reconnection() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("blind.5", &TRUSTED);
-    rig.fake.wait_for_playback("blind.5", "menu").await;
+    rig.call_to_menu("blind.5").await;
     rig.fake.press("blind.5", "1");
     rig.fake.wait_for_playback("blind.5", "set-password").await;
     rig.fake.on("DELETE", "/playbacks/blind.5", FakeReply::CutOff);
@@ -99,8 +94,7 @@ async fn p12_no_key_counts_before_a_reconnection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("ahead.1", &TRUSTED);
-    rig.fake.wait_for_playback("ahead.1", "menu").await;
+    rig.call_to_menu("ahead.1").await;
     for method in METHODS {
         rig.fake.on(method, "ahead.1", FakeReply::Late(Duration::from_millis(100)));
     }
@@ -112,8 +106,7 @@ async fn p12_all_is_keyed_ahead_of_an_asterisk_that_is_slow() {
 async fn p12_a_key_held_since_before_invalid_is_no_entry() {
     let limits = Limits { inter_digit: Duration::from_millis(100), ..RigOptions::default().limits };
     let rig = Rig::start(RigOptions { limits, ..RigOptions::default() }).await;
-    rig.fake.call("held.1", &TRUSTED);
-    rig.fake.wait_for_playback("held.1", "menu").await;
+    rig.call_to_menu("held.1").await;
     rig.fake.press("held.1", "1");
     rig.fake.wait_for_playback("held.1", "set-password").await;
     rig.fake.press("held.1", "2");

@@ -165,6 +165,12 @@ impl Rig {
         Self { fake, database, status, live_calls, metrics, expected_ends, stop, thread }
     }
 
+    /// A trusted caller calls, and the menu begins.
+    pub async fn call_to_menu(&self, channel: &str) {
+        self.fake.call(channel, &TRUSTED);
+        self.fake.wait_for_playback(channel, "menu").await;
+    }
+
     /// Waits until nothing keeps the line from serving calls.
     pub async fn wait_until_ready(&self) {
         self.wait_for_faults(&[]).await;

@@ -35,8 +35,7 @@ async fn a_call_that_another_daemon_has_claimed_is_its() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_calls_than_configured_are_left_to_the_dialplan() {
     let rig = Rig::start(RigOptions { max_calls: 1, ..RigOptions::default() }).await;
-    rig.fake.call("limited.1", &TRUSTED);
-    rig.fake.wait_for_playback("limited.1", "menu").await;
+    rig.call_to_menu("limited.1").await;
     rig.fake.call("limited.2", &TRUSTED);
     rig.fake.wait_for_request("POST", "/channels/limited.2/continue", 1).await;
     rig.fake.offer("limited.3", &TRUSTED.join("/"));
@@ -72,8 +71,7 @@ async fn one_of_two_asterisks_that_is_lost_is_named_and_the_other_serves() {
     other.cut();
     let address = other.url().trim_start_matches("http://");
     rig.wait_for_faults(&[&format!("{address}: ARI is not connected")]).await;
-    rig.fake.call("one.1", &TRUSTED);
-    rig.fake.wait_for_playback("one.1", "menu").await;
+    rig.call_to_menu("one.1").await;
     other.refuse(false);
     rig.wait_until_ready().await;
 }

@@ -14,8 +14,7 @@ const REPLACED: &str = r#"{"type":"ApplicationReplaced","application":"karipass"
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_socket_is_restored_and_its_calls_continue() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("cut.1", &TRUSTED);
-    rig.fake.wait_for_playback("cut.1", "menu").await;
+    rig.call_to_menu("cut.1").await;
     for times in 2..5 {
         let menu = rig.fake.wait_for_playback("cut.1", "menu").await;
         rig.fake.cut();
@@ -27,15 +26,13 @@ async fn a_cut_socket_is_restored_and_its_calls_continue() {
     }
     rig.fake.press("cut.1", "1");
     rig.fake.wait_for_playback("cut.1", "set-password").await;
-    rig.fake.call("cut.2", &TRUSTED);
-    rig.fake.wait_for_playback("cut.2", "menu").await;
+    rig.call_to_menu("cut.2").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_guidance_that_is_cut_is_said_again_and_not_hung_up_on() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("last.1", &TRUSTED);
-    rig.fake.wait_for_playback("last.1", "menu").await;
+    rig.call_to_menu("last.1").await;
     rig.fake.press("last.1", "11234567812345678");
     // The line knows that it plays.
     let first = rig.fake.wait_for_confirmed_playback("last.1", "completed").await;
@@ -111,8 +108,7 @@ async fn a_socket_without_a_working_rest_side_is_no_connection() {
 async fn calls_that_ended_in_the_gap_end_and_channels_without_a_call_begin_at_the_menu() {
     let rig = Rig::start(RigOptions::default()).await;
     for channel in ["gap.1", "gap.2"] {
-        rig.fake.call(channel, &TRUSTED);
-        rig.fake.wait_for_playback(channel, "menu").await;
+        rig.call_to_menu(channel).await;
     }
     rig.fake.refuse(true);
     rig.fake.cut();
@@ -145,13 +141,8 @@ async fn playbacks_of_an_earlier_daemon_are_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fought() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("replaced.1", &TRUSTED);
-    rig.fake.wait_for_playback("replaced.1", "menu").await;
-    rig.fake.on(
-        "GET",
-        "/applications/karipass",
-        FakeReply::With(200, json!({ "channel_ids": [] })),
-    );
+    rig.call_to_menu("replaced.1").await;
+    rig.fake.on("GET", "/applications/karipass", no_channels());
     rig.fake.send(REPLACED);
     rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
     rig.expect_end("replaced.1", "taken_over").await;
@@ -166,8 +157,7 @@ async fn another_program_that_takes_the_application_gets_its_calls_and_is_not_fo
 async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program() {
     let timeouts = Timeouts { connect: SOON, ..RigOptions::default().timeouts };
     let rig = Rig::start(RigOptions { timeouts, ..RigOptions::default() }).await;
-    rig.fake.call("served.1", &TRUSTED);
-    rig.fake.wait_for_playback("served.1", "menu").await;
+    rig.call_to_menu("served.1").await;
     rig.fake.answer_handshakes(Handshakes::Unanswered);
     rig.fake.cut();
     rig.fake.wait_for_unanswered(1).await;
@@ -179,11 +169,7 @@ async fn a_connection_that_was_given_up_and_is_served_late_is_no_other_program()
     rig.fake.wait_for_socket(3).await;
     rig.wait_until_ready().await;
     rig.fake.wait_for_request("POST", "sound:karipass/menu", 3).await;
-    rig.fake.on(
-        "GET",
-        "/applications/karipass",
-        FakeReply::With(200, json!({ "channel_ids": [] })),
-    );
+    rig.fake.on("GET", "/applications/karipass", no_channels());
     rig.fake.send(REPLACED);
     rig.wait_for_faults(&["ARI: another program has taken the application over"]).await;
     rig.expect_end("served.1", "taken_over").await;
@@ -200,8 +186,7 @@ async fn an_application_that_asterisk_has_forgotten_is_got_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn user_and_password_go_in_a_header_and_nowhere_else() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call("header.1", &TRUSTED);
-    rig.fake.wait_for_playback("header.1", "menu").await;
+    rig.call_to_menu("header.1").await;
     let requests = rig.fake.requests();
     assert_eq!(requests[0].path, "/events");
     for request in &requests {
@@ -258,8 +243,7 @@ async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
     let mut options = RigOptions::default();
     options.timeouts.poll_interval = Duration::from_mins(1);
     let rig = Rig::start(options).await;
-    rig.fake.call("idle.1", &TRUSTED);
-    rig.fake.wait_for_playback("idle.1", "menu").await;
+    rig.call_to_menu("idle.1").await;
     let menu = rig.fake.wait_for_request("POST", "menu", 1).await;
     // The last command until a key is pressed.
     rig.fake.wait_for_request("POST", "karipass/quiet", 1).await;
@@ -269,4 +253,9 @@ async fn idle_connections_that_asterisk_has_closed_do_no_harm() {
     let password = rig.fake.wait_for_request("POST", "set-password", 1).await;
     assert_ne!(menu.connection, password.connection);
     assert_eq!(rig.fake.requests_like("POST", "set-password").len(), 1);
+}
+
+/// The application has lost its channels.
+fn no_channels() -> FakeReply {
+    FakeReply::With(200, json!({ "channel_ids": [] }))
 }

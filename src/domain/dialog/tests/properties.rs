@@ -141,21 +141,10 @@ fn is_permitted(new: &NewTemporaryPassword, scenario: &CallScenario) -> bool {
 /// Whether this is the first guidance of a step; the confirmation continues the password's step
 /// (`P10`).
 fn begins_a_step(prompt: &Prompt) -> bool {
-    match prompt {
-        Prompt::Menu
-        | Prompt::EnterNumber
-        | Prompt::SetPassword(_)
-        | Prompt::RegisterPassword(_) => true,
-        Prompt::ConfirmPassword
-        | Prompt::Completed(_)
-        | Prompt::Invalid
-        | Prompt::Redial
-        | Prompt::NotAvailable
-        | Prompt::Trouble
-        | Prompt::LeadIn
-        | Prompt::Silence(_)
-        | Prompt::Pause => false,
-    }
+    matches!(
+        prompt,
+        Prompt::Menu | Prompt::EnterNumber | Prompt::SetPassword(_) | Prompt::RegisterPassword(_)
+    )
 }
 
 /// Reports again to the call what has ended, and reports what it did not ask for.
