@@ -1,6 +1,8 @@
 //! Inputs of the dialog, in any order and at any time: more than a caller, a channel and a database
 //! would produce.
 //!
+//! It uses `domain` alone. Its crate depends on the daemon too, since one program runs all targets.
+//!
 //! One byte for the caller, one for the unit in force, then one for each event: see
 //! `ObservedCall::on_byte`.
 
