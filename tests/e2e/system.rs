@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, Phone, SET_UP_NUMBER};
-use karipass_lab::collector::Collector;
+use karipass_lab::collector::FakeCollector;
 use karipass_lab::daemon::{Daemon, DaemonSetup, NO_LIMITS};
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Postgres};
@@ -29,7 +29,7 @@ pub struct System {
     pub database: Database,
     pub postgres: Arc<Postgres>,
     /// It gets the traces of its daemons.
-    pub collector: Collector,
+    pub collector: FakeCollector,
     pub folder: TempDir,
     runtime: Runtime,
     families: AtomicUsize,
@@ -162,7 +162,7 @@ impl System {
             asterisk,
             database,
             postgres,
-            collector: Collector::start()?,
+            collector: FakeCollector::start()?,
             folder,
             runtime,
             families: AtomicUsize::new(PHONE_FAMILY + 1),

@@ -29,7 +29,7 @@ const HANG_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a call ended for its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum CallOutcome {
     /// `completed` was heard.
     Completed,
     /// An apology was heard: `trouble`, `not-available`, `redial`.
@@ -60,7 +60,7 @@ pub struct CallRecord {
     pub confirmed: Vec<Instant>,
     /// The last release of each entry, except the confirmation, with the time to the next guidance.
     pub reactions: Vec<(Instant, Duration)>,
-    pub end: End,
+    pub outcome: CallOutcome,
     pub over: Instant,
 }
 
@@ -80,7 +80,8 @@ impl CallRecord {
 
     /// From the confirmation, or else from placing the call, to the `trouble` that ended it.
     pub fn apologised_after(&self) -> Option<Duration> {
-        let trouble = Some(&self.end).filter(|end| **end == End::Apology("trouble".to_owned()));
+        let trouble = Some(&self.outcome)
+            .filter(|outcome| **outcome == CallOutcome::Apology("trouble".to_owned()));
         let heard = trouble.and_then(|_| self.heard.iter().find(|heard| heard.is("trouble")))?;
         let since = self.confirmed.iter().rfind(|at| **at < heard.started).unwrap_or(&self.placed);
         Some(heard.started.saturating_duration_since(*since))
@@ -107,7 +108,7 @@ impl CallRecord {
         for (keys, at) in &self.keyed {
             events.push((*at, format!("keyed {keys}")));
         }
-        events.push((self.over, format!("{:?}", self.end)));
+        events.push((self.over, format!("{:?}", self.outcome)));
         events.sort_by_key(|(at, _)| *at);
         let events = events.into_iter().map(|(at, what)| {
             format!("{:.2} {what}", at.saturating_duration_since(begin).as_secs_f64())
@@ -125,18 +126,18 @@ enum Stage {
     Outcome,
 }
 
-/// A caller with a plan.
+/// A caller with all that the call needs.
 pub struct Person {
     pub number: String,
     pub password: String,
-    pub plan: Plan,
+    pub behaviour: Behaviour,
     /// The longest silence before the caller gives up.
     pub patience: Duration,
 }
 
-/// A caller's plan.
+/// How a caller leaves the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub enum Behaviour {
     /// Sets a password and listens until the line hangs up.
     Listens,
     /// The same, but hangs up on hearing that it is done.
@@ -148,7 +149,7 @@ pub enum Plan {
 impl Person {
     /// Places the call, and returns it after its end.
     pub fn call(self, line: &Line) -> CallRecord {
-        let Self { number, password, plan, patience } = self;
+        let Self { number, password, behaviour, patience } = self;
         let placed = Instant::now();
         let called = Caller::asserted(&number).call(line);
         let mut call = CallRecord {
@@ -160,14 +161,14 @@ impl Person {
             keyed: Vec::new(),
             confirmed: Vec::new(),
             reactions: Vec::new(),
-            end: End::CutOff,
+            outcome: CallOutcome::CutOff,
             over: placed,
         };
         match called {
-            Ok(subscriber) => Talk::new(&mut call, subscriber, plan, patience).hold(),
-            Err(error) => call.end = End::NotAnswered(error.to_string()),
+            Ok(subscriber) => Talk::new(&mut call, subscriber, behaviour, patience).hold(),
+            Err(error) => call.outcome = CallOutcome::NotAnswered(error.to_string()),
         }
-        if let End::NotAnswered(_) = call.end {
+        if let CallOutcome::NotAnswered(_) = call.outcome {
             call.over = Instant::now();
         }
         call
@@ -177,7 +178,7 @@ impl Person {
 struct Talk<'a> {
     call: &'a mut CallRecord,
     subscriber: Subscriber,
-    plan: Plan,
+    behaviour: Behaviour,
     patience: Duration,
     stage: Stage,
     /// Whole passwords keyed since the menu was last heard.
@@ -190,15 +191,15 @@ impl<'a> Talk<'a> {
     fn new(
         call: &'a mut CallRecord,
         subscriber: Subscriber,
-        plan: Plan,
+        behaviour: Behaviour,
         patience: Duration,
     ) -> Self {
         let stage = Stage::Menu;
-        Self { call, subscriber, plan, patience, stage, passwords: 0, waiting: None }
+        Self { call, subscriber, behaviour, patience, stage, passwords: 0, waiting: None }
     }
 
     fn hold(mut self) {
-        let mut end = self.talk();
+        let mut outcome = self.talk();
         let hung_up = Instant::now();
         if self.subscriber.ending().is_none() {
             drop(self.subscriber.hang_up_within(HANG_UP_TIMEOUT));
@@ -207,37 +208,40 @@ impl<'a> Talk<'a> {
         }
         let (answered, over) = self.subscriber.times();
         if self.subscriber.ending() == Some(Ending::Refused) {
-            end = End::NotAnswered("refused".to_owned());
+            outcome = CallOutcome::NotAnswered("refused".to_owned());
         }
         self.call.answered = answered;
         self.call.over = over.unwrap_or(hung_up);
         self.call.heard = self.subscriber.heard();
-        self.call.end = end;
+        self.call.outcome = outcome;
     }
 
     /// Talks until the call is over for the caller.
-    fn talk(&mut self) -> End {
+    fn talk(&mut self) -> CallOutcome {
         loop {
             let heard = match self.subscriber.listen_for(GUIDANCE + self.patience) {
                 NextSound::Begins(heard) => heard,
-                NextSound::Over => return End::CutOff,
-                NextSound::Nothing => return End::GaveUp,
+                NextSound::Over => return CallOutcome::CutOff,
+                NextSound::Nothing => return CallOutcome::GaveUp,
             };
             self.note_reaction(&heard);
             let name = heard.name();
             match name.as_str() {
-                "completed" if self.plan == Plan::HurriesOff => return End::Completed,
-                "completed" => return self.listen_to_the_end(End::Completed),
+                "completed" if self.behaviour == Behaviour::HurriesOff => {
+                    return CallOutcome::Completed;
+                }
+                "completed" => return self.listen_to_the_end(CallOutcome::Completed),
                 "trouble" | "not-available" | "redial" => {
-                    return self.listen_to_the_end(End::Apology(name));
+                    return self.listen_to_the_end(CallOutcome::Apology(name));
                 }
                 // The guidance is repeated; until then the next question is unknown.
                 "invalid" => {}
                 _ if self.is_left_over(&heard, &name) => {}
                 "confirm-password"
-                    if self.plan == Plan::ChangesMind && self.stage == Stage::Confirmation =>
+                    if self.behaviour == Behaviour::ChangesMind
+                        && self.stage == Stage::Confirmation =>
                 {
-                    return End::ChangedMind;
+                    return CallOutcome::ChangedMind;
                 }
                 _ => self.react(&name),
             }
@@ -303,14 +307,14 @@ impl<'a> Talk<'a> {
 
     /// Listens to anything else that begins: a repetition, an apology, or another daemon from the
     /// start.
-    fn listen_to_the_end(&mut self, end: End) -> End {
+    fn listen_to_the_end(&mut self, outcome: CallOutcome) -> CallOutcome {
         let until = Instant::now() + LISTENS_FOR;
         while Instant::now() < until && !self.is_silent_for(self.patience + MARGIN) {
             if self.subscriber.listen_for(POLL_INTERVAL) == NextSound::Over {
                 break;
             }
         }
-        end
+        outcome
     }
 
     /// Whether the last prompt ended this long ago.

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use crate::caller::{CallRecord, End};
-use crate::held::Held;
-use crate::load::Lived;
+use crate::caller::{CallOutcome, CallRecord};
+use crate::load::LoadRecords;
 use crate::logins::{LoadBalancer, LoginRecord, LoginResult};
+use crate::stored::StoredState;
 use crate::system::FaultSystem;
 
 /// Concurrent logins while the ledger is closed.
@@ -22,13 +22,16 @@ const SIDE_BY_SIDE: usize = 4;
 /// machine. The table shows the real times.
 pub const SILENCE: Duration = Duration::from_mins(1);
 
-/// A fault, from its start to its end.
-pub type Fault = (Instant, Instant);
+/// From its start to its end.
+pub type TimeWindow = (Instant, Instant);
 
-/// Further effects that a row allows, because of the kind of its fault.
-#[expect(clippy::struct_excessive_bools, reason = "each is borne or not, whatever the others are")]
+/// Effects that a row allows besides, because of the kind of its fault.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is allowed or not, whatever the others are"
+)]
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Bears {
+pub struct AllowedEffects {
     /// Calls on a killed PBX end without a word, or never begin.
     pub lost_calls: bool,
     /// Logins during a fault may find no daemon, or get an answer 5xx or none.
@@ -40,8 +43,8 @@ pub struct Bears {
 }
 
 /// The effects that most faults may have: failed logins and apologies.
-pub const FAILING: Bears =
-    Bears { failed_logins: true, apologies: true, lost_calls: false, lost_commits: false };
+pub const USUAL_EFFECTS: AllowedEffects =
+    AllowedEffects { failed_logins: true, apologies: true, lost_calls: false, lost_commits: false };
 
 /// The result of a row.
 #[derive(Debug, Default)]
@@ -70,32 +73,32 @@ pub struct Balance {
 /// After a fault: compares.
 pub fn close(
     system: &FaultSystem,
-    lived: &Lived,
-    faults: &[Fault],
-    bears: Bears,
+    records: &LoadRecords,
+    faults: &[TimeWindow],
+    allowed: AllowedEffects,
 ) -> Result<Balance> {
-    let begin = lived.calls.iter().map(|call| call.placed).min().context("no calls")?;
+    let begin = records.calls.iter().map(|call| call.placed).min().context("no calls")?;
     let balancer = LoadBalancer::new(system)?;
-    let logins = system.runtime.block_on(log_all_in(&balancer, &lived.calls));
-    let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
-    let held = system.runtime.block_on(Held::of_each(system, &numbers))?;
+    let logins = system.runtime.block_on(log_all_in(&balancer, &records.calls));
+    let numbers: Vec<&str> = records.calls.iter().map(|call| call.number.as_str()).collect();
+    let stored = system.runtime.block_on(StoredState::read_each(system, &numbers))?;
     let mut balance =
-        Balance { calls: lived.calls.len(), logins: lived.logins.len(), ..Balance::default() };
-    for call in &lived.calls {
+        Balance { calls: records.calls.len(), logins: records.logins.len(), ..Balance::default() };
+    for call in &records.calls {
         let breach = |what: &str| format!("{what}: {}", call.describe(begin));
-        let found = held.get(&call.number).copied().unwrap_or_default();
+        let found = stored.get(&call.number).copied().unwrap_or_default();
         let answer = logins.get(&call.number).cloned().unwrap_or(LoginResult::NobodyThere);
-        balance.stored(call, found, &answer, faults, bears).into_iter().for_each(|what| {
+        balance.check_stored(call, found, &answer, faults, allowed).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
-        balance.lived(call, faults, bears).into_iter().for_each(|what| {
+        balance.check_call(call, faults, allowed).into_iter().for_each(|what| {
             balance.breaches.push(breach(&what));
         });
     }
-    for login in &lived.logins {
-        balance.login(login, begin, faults, bears);
-        if let Some(held) = held.get(&login.number).filter(|_| !login.right) {
-            balance.guess(login, *held, bears);
+    for login in &records.logins {
+        balance.check_login(login, begin, faults, allowed);
+        if let Some(stored) = stored.get(&login.number).filter(|_| !login.right) {
+            balance.check_wrong_login(login, *stored, allowed);
         }
     }
     let refused = system.fleet.refused_calls();
@@ -107,25 +110,25 @@ pub fn close(
 }
 
 impl Balance {
-    fn stored(
+    fn check_stored(
         &mut self,
         call: &CallRecord,
-        held: Held,
+        stored: StoredState,
         answer: &LoginResult,
-        faults: &[Fault],
-        bears: Bears,
+        faults: &[TimeWindow],
+        allowed: AllowedEffects,
     ) -> Option<String> {
-        self.credentials += held.credentials;
+        self.credentials += stored.credentials;
         // After a line began again, earlier confirmations may have been stored too.
-        let once_each = (1..=call.confirmed.len()).contains(&held.noted);
-        let is_there = held.credentials == 1 && once_each && *answer == LoginResult::Status(200);
+        let once_each = (1..=call.confirmed.len()).contains(&stored.audited);
+        let is_there = stored.credentials == 1 && once_each && *answer == LoginResult::Status(200);
         let is_absent =
-            held.credentials == 0 && held.noted == 0 && *answer == LoginResult::Status(401);
-        let what = || format!("{held:?}, login {answer:?}");
+            stored.credentials == 0 && stored.audited == 0 && *answer == LoginResult::Status(401);
+        let what = || format!("{stored:?}, login {answer:?}");
         self.logged_in += usize::from(*answer == LoginResult::Status(200));
-        if call.end == End::Completed {
+        if call.outcome == CallOutcome::Completed {
             self.completed += 1;
-            if is_absent && bears.lost_commits {
+            if is_absent && allowed.lost_commits {
                 self.lost_commits += 1;
                 return None;
             }
@@ -137,7 +140,7 @@ impl Balance {
         let before_a_fault = |confirmed: &Instant| {
             faults.iter().any(|(from, _)| *confirmed <= *from && *from <= call.over)
         };
-        let may_be_unheard = bears.apologies || bears.lost_calls;
+        let may_be_unheard = allowed.apologies || allowed.lost_calls;
         if is_there && may_be_unheard && call.confirmed.iter().any(before_a_fault) {
             self.unheard += 1;
             return None;
@@ -145,15 +148,20 @@ impl Balance {
         Some(format!("not confirmed, but {}", what()))
     }
 
-    fn lived(&mut self, call: &CallRecord, faults: &[Fault], bears: Bears) -> Option<String> {
+    fn check_call(
+        &mut self,
+        call: &CallRecord,
+        faults: &[TimeWindow],
+        allowed: AllowedEffects,
+    ) -> Option<String> {
         let in_a_fault = meets(faults, call.placed, call.over);
-        if bears.lost_calls && in_a_fault && call.end != End::Completed {
+        if allowed.lost_calls && in_a_fault && call.outcome != CallOutcome::Completed {
             self.lost_calls += 1;
             return None;
         }
         let (silence, since) = call.longest_silence();
         // A caller who heard it, and waits for the hang-up of a PBX that was killed.
-        let on_a_dead_line = bears.lost_calls && meets(faults, since, since + silence);
+        let on_a_dead_line = allowed.lost_calls && meets(faults, since, since + silence);
         if !on_a_dead_line {
             self.longest_silence = self.longest_silence.max(silence);
             if silence > SILENCE {
@@ -163,13 +171,13 @@ impl Balance {
         if let Some(first) = call.first_heard_after().filter(|first| *first > SILENCE) {
             return Some(format!("nothing heard for {first:.1?} from the call on"));
         }
-        match &call.end {
-            End::Completed | End::ChangedMind => None,
-            End::Apology(guidance) => {
+        match &call.outcome {
+            CallOutcome::Completed | CallOutcome::ChangedMind => None,
+            CallOutcome::Apology(guidance) => {
                 self.apologies += 1;
                 // A caller who keys on into a new menu hears `redial`.
                 let apology = ["trouble", "redial"].contains(&guidance.as_str());
-                if bears.apologies && in_a_fault && apology {
+                if allowed.apologies && in_a_fault && apology {
                     return None;
                 }
                 if call.is_turned_away() {
@@ -178,13 +186,19 @@ impl Balance {
                 }
                 Some(format!("heard {guidance}"))
             }
-            End::GaveUp => Some("heard nothing more".to_owned()),
-            End::CutOff => Some("cut off".to_owned()),
-            End::NotAnswered(why) => Some(why.clone()),
+            CallOutcome::GaveUp => Some("heard nothing more".to_owned()),
+            CallOutcome::CutOff => Some("cut off".to_owned()),
+            CallOutcome::NotAnswered(why) => Some(why.clone()),
         }
     }
 
-    fn login(&mut self, login: &LoginRecord, begin: Instant, faults: &[Fault], bears: Bears) {
+    fn check_login(
+        &mut self,
+        login: &LoginRecord,
+        begin: Instant,
+        faults: &[TimeWindow],
+        allowed: AllowedEffects,
+    ) {
         let good = if login.right { 200 } else { 401 };
         if login.answer == LoginResult::Status(good) {
             return;
@@ -192,8 +206,8 @@ impl Balance {
         self.failed_logins += 1;
         let in_a_fault = meets(faults, login.asked, login.answered);
         // A fault never excuses a wrong verdict, only a missing one.
-        let lost = bears.lost_commits && login.right && login.answer == LoginResult::Status(401);
-        if (bears.failed_logins && in_a_fault && login.has_no_verdict()) || lost {
+        let lost = allowed.lost_commits && login.right && login.answer == LoginResult::Status(401);
+        if (allowed.failed_logins && in_a_fault && login.has_no_verdict()) || lost {
             return;
         }
         let at = login.asked.saturating_duration_since(begin).as_secs_f64();
@@ -203,27 +217,32 @@ impl Balance {
 
     /// The only wrong login for its number: a verdict is counted once, a missing one at most once
     /// (C2).
-    fn guess(&mut self, login: &LoginRecord, held: Held, bears: Bears) {
+    fn check_wrong_login(
+        &mut self,
+        login: &LoginRecord,
+        stored: StoredState,
+        allowed: AllowedEffects,
+    ) {
         self.guesses += 1;
-        self.counted += held.wrong;
+        self.counted += stored.wrong_logins;
         let min_wrong =
-            usize::from(login.answer == LoginResult::Status(401) && !bears.lost_commits);
+            usize::from(login.answer == LoginResult::Status(401) && !allowed.lost_commits);
         let max_wrong = usize::from(login.answer != LoginResult::NobodyThere);
-        if !(min_wrong..=max_wrong).contains(&held.wrong) {
+        if !(min_wrong..=max_wrong).contains(&stored.wrong_logins) {
             let LoginRecord { number, answer, .. } = login;
-            self.breaches.push(format!("wrong login of {number}, {answer:?}, but {held:?}"));
+            self.breaches.push(format!("wrong login of {number}, {answer:?}, but {stored:?}"));
         }
     }
 }
 
 /// Whether this period overlaps with a fault.
-pub fn meets(faults: &[Fault], from: Instant, until: Instant) -> bool {
+pub fn meets(faults: &[TimeWindow], from: Instant, until: Instant) -> bool {
     faults.iter().any(|(begin, end)| from <= *end && *begin <= until)
 }
 
 /// The 99th percentile of the reactions to keys that were released in these periods.
-pub fn reaction_p99(lived: &Lived, times: &[Fault]) -> Option<Duration> {
-    let all = lived.calls.iter().flat_map(|call| &call.reactions);
+pub fn reaction_p99(records: &LoadRecords, times: &[TimeWindow]) -> Option<Duration> {
+    let all = records.calls.iter().flat_map(|call| &call.reactions);
     let then = all.filter(|(at, _)| meets(times, *at, *at));
     let mut took: Vec<Duration> = then.map(|(_, took)| *took).collect();
     took.sort_unstable();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use crate::caller::{CallRecord, End, Person, Plan};
+use crate::caller::{Behaviour, CallOutcome, CallRecord, Person};
 use crate::logins::{LoadBalancer, LoginRecord};
 use crate::system::{FaultSystem, silent_number};
 
@@ -16,14 +16,14 @@ use crate::system::{FaultSystem, silent_number};
 pub const CALL_EVERY: Duration = Duration::from_millis(900);
 /// Interval of logins.
 const LOGIN_EVERY: Duration = Duration::from_millis(600);
-/// The plans of callers, in turn.
-const PLANS: [Plan; 8] = {
-    let mut plans = [Plan::Listens; 8];
-    plans[1] = Plan::HurriesOff;
-    plans[3] = Plan::HurriesOff;
-    plans[5] = Plan::HurriesOff;
-    plans[7] = Plan::ChangesMind;
-    plans
+/// The behaviours of callers, in turn.
+const BEHAVIOURS: [Behaviour; 8] = {
+    let mut behaviours = [Behaviour::Listens; 8];
+    behaviours[1] = Behaviour::HurriesOff;
+    behaviours[3] = Behaviour::HurriesOff;
+    behaviours[5] = Behaviour::HurriesOff;
+    behaviours[7] = Behaviour::ChangesMind;
+    behaviours
 };
 /// Of this many logins one is wrong for a number without a password, and one for a caller's number:
 /// only once for each caller, since three in a row would void the password.
@@ -36,7 +36,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// All recorded calls and logins.
 #[derive(Debug, Default)]
-pub struct Lived {
+pub struct LoadRecords {
     pub calls: Vec<CallRecord>,
     pub logins: Vec<LoginRecord>,
 }
@@ -49,7 +49,7 @@ struct LoadState {
     /// The longest silence that a caller bears.
     patience: Duration,
     call_every: Mutex<Duration>,
-    lived: Mutex<Lived>,
+    records: Mutex<LoadRecords>,
 }
 
 /// The load; it ends with [`Load::end`].
@@ -68,7 +68,7 @@ impl Load {
             usual,
             patience,
             call_every: Mutex::new(usual),
-            lived: Mutex::new(Lived::default()),
+            records: Mutex::new(LoadRecords::default()),
         });
         let threads = [LoadState::place_calls, LoadState::send_logins].map(|work| {
             let shared = Arc::clone(&shared);
@@ -97,9 +97,11 @@ impl Load {
         let until = Instant::now() + within;
         loop {
             let done = {
-                let lived = self.shared.lived.lock().unwrap();
-                let good = |call: &&CallRecord| call.end == End::Completed && call.placed > since;
-                lived.calls.iter().filter(good).count()
+                let records = self.shared.records.lock().unwrap();
+                let good = |call: &&CallRecord| {
+                    call.outcome == CallOutcome::Completed && call.placed > since
+                };
+                records.calls.iter().filter(good).count()
             };
             if done >= count {
                 return Ok(());
@@ -110,9 +112,9 @@ impl Load {
     }
 
     /// Stops new calls; returns the records once the last call is over.
-    pub fn end(mut self) -> Lived {
+    pub fn end(mut self) -> LoadRecords {
         self.stop();
-        std::mem::take(&mut self.shared.lived.lock().unwrap())
+        std::mem::take(&mut self.shared.records.lock().unwrap())
     }
 
     fn stop(&mut self) {
@@ -160,7 +162,7 @@ impl LoadState {
                     let person = Person {
                         number: self.system.fresh_number(),
                         password: format!("{:08}", rand::random_range(1..100_000_000_u32)),
-                        plan: PLANS[turn % PLANS.len()],
+                        behaviour: BEHAVIOURS[turn % BEHAVIOURS.len()],
                         patience: self.patience,
                     };
                     self.place(callers, person);
@@ -172,7 +174,7 @@ impl LoadState {
     fn place<'scope>(&'scope self, callers: &'scope Scope<'scope, '_>, person: Person) {
         callers.spawn(move || {
             let call = person.call(&self.system.line());
-            self.lived.lock().unwrap().calls.push(call);
+            self.records.lock().unwrap().calls.push(call);
         });
     }
 
@@ -189,7 +191,7 @@ impl LoadState {
                     askers.spawn(move || {
                         let login = self.balancer.log_in(turn, &number, &password, right);
                         let login = runtime.block_on(login);
-                        self.lived.lock().unwrap().logins.push(login);
+                        self.records.lock().unwrap().logins.push(login);
                     });
                 },
             );
@@ -206,9 +208,9 @@ impl LoadState {
             return Some((silent_number(), WRONG.to_owned(), false));
         }
         let is_wrong = turn % WRONG_EVERY == FOR_A_CALLER;
-        let lived = self.lived.lock().unwrap();
-        let good = lived.calls.iter().filter(|call| {
-            call.end == End::Completed && !(is_wrong && guessed.contains(&call.number))
+        let records = self.records.lock().unwrap();
+        let good = records.calls.iter().filter(|call| {
+            call.outcome == CallOutcome::Completed && !(is_wrong && guessed.contains(&call.number))
         });
         let good: Vec<&CallRecord> = good.collect();
         let CallRecord { number, password, .. } =

@@ -18,16 +18,16 @@
 )]
 
 mod caller;
+mod checks;
 mod fleet;
 mod front;
-mod held;
 mod ledger;
 mod load;
 mod logins;
-mod looks;
 mod recovery;
 mod row;
 mod rows;
+mod stored;
 mod system;
 mod table;
 mod tcp_proxy;

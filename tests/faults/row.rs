@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::ledger::{self, Bears, Fault};
-use crate::load::{Lived, Load};
-use crate::system::{FaultSystem, Wishes};
+use crate::ledger::{self, AllowedEffects, TimeWindow};
+use crate::load::{Load, LoadRecords};
+use crate::system::{FaultSystem, SystemOptions};
 use crate::table::{Table, TableLine};
 
 /// A row that shows the line's reaction has the machine to itself. The others share it, as many
@@ -30,20 +30,20 @@ const MAX_REPORTED: usize = 20;
 pub struct Times {
     /// When everything was normal before the first fault.
     quiet: Instant,
-    pub faults: Vec<Fault>,
+    pub faults: Vec<TimeWindow>,
     /// When everything had to be normal again, and was watched.
-    normal: Option<Fault>,
+    normal: Option<TimeWindow>,
 }
 
 /// All that is known once a row's load is over.
 pub struct Evidence<'a> {
     pub system: &'a FaultSystem,
-    pub lived: &'a Lived,
+    pub records: &'a LoadRecords,
     pub times: &'a Times,
 }
 
 /// Checks the evidence, adds breaches, and returns a remark for the table.
-pub type Look = fn(&Evidence<'_>, &mut Vec<String>) -> String;
+pub type Check = fn(&Evidence<'_>, &mut Vec<String>) -> String;
 
 /// The scene of a fault's function.
 pub struct FaultScene {
@@ -69,7 +69,7 @@ impl FaultScene {
     }
 
     /// Records when everything had to be normal after the faults.
-    pub fn note_normal(&self, when: Fault) {
+    pub fn note_normal(&self, when: TimeWindow) {
         self.times.lock().unwrap().normal = Some(when);
     }
 
@@ -89,12 +89,12 @@ impl FaultScene {
 pub struct Row {
     /// The fault, for the table.
     pub fault: &'static str,
-    pub wishes: Wishes,
+    pub options: SystemOptions,
     /// The interval of calls.
     pub call_every: Duration,
-    pub bears: Bears,
+    pub allowed: AllowedEffects,
     /// Checks beside those of the ledger.
-    pub looks: &'static [Look],
+    pub checks: &'static [Check],
     /// Injects the fault into a system.
     pub inject: fn(&FaultScene) -> Result<()>,
 }
@@ -102,15 +102,15 @@ pub struct Row {
 impl Row {
     /// Runs the row in a new system, and prints the table up to then.
     pub fn run(self) -> Result<()> {
-        let is_alone = self.looks.iter().any(|look| ptr::fn_addr_eq(*look, reaction as Look));
+        let is_alone = self.checks.iter().any(|check| ptr::fn_addr_eq(*check, reaction as Check));
         let (_alone, _shared) = if is_alone {
             (Some(TURN.write().unwrap_or_else(PoisonError::into_inner)), None)
         } else {
             (None, Some(TURN.read().unwrap_or_else(PoisonError::into_inner)))
         };
         let begun = Instant::now();
-        let system = Arc::new(FaultSystem::start(&self.wishes)?);
-        let patience = if self.bears.lost_calls { DEAD_LINE } else { ledger::SILENCE };
+        let system = Arc::new(FaultSystem::start(&self.options)?);
+        let patience = if self.allowed.lost_calls { DEAD_LINE } else { ledger::SILENCE };
         let load = Load::start(&system, self.call_every, patience)?;
         let scene = FaultScene {
             system,
@@ -121,14 +121,14 @@ impl Row {
         };
         let outcome = self.run_fault(&scene);
         let FaultScene { system, load, times, ready, remarks } = scene;
-        let lived = load.end();
+        let records = load.end();
         let times = times.into_inner().unwrap();
-        let balance = ledger::close(&system, &lived, &times.faults, self.bears);
+        let balance = ledger::close(&system, &records, &times.faults, self.allowed);
         let mut balance = balance.context("closing the ledger")?;
         let mut remarks = remarks.into_inner().unwrap();
-        let evidence = Evidence { system: &system, lived: &lived, times: &times };
-        for look in self.looks {
-            remarks.push(look(&evidence, &mut balance.breaches));
+        let evidence = Evidence { system: &system, records: &records, times: &times };
+        for check in self.checks {
+            remarks.push(check(&evidence, &mut balance.breaches));
         }
         if let Err(error) = outcome {
             balance.breaches.push(format!("{error:#}"));
@@ -179,9 +179,9 @@ fn complaints(system: &FaultSystem) -> String {
 /// The line's reaction to keys before, during and after the faults, for the table: `make bench`
 /// measures more precisely.
 pub fn reaction(evidence: &Evidence<'_>, _breaches: &mut Vec<String>) -> String {
-    let Evidence { lived, times, .. } = evidence;
-    let p99 = |times: &[Fault]| {
-        let found = ledger::reaction_p99(lived, times);
+    let Evidence { records, times, .. } = evidence;
+    let p99 = |times: &[TimeWindow]| {
+        let found = ledger::reaction_p99(records, times);
         found.map_or("unknown".to_owned(), |p99| format!("{p99:.0?}"))
     };
     let before = times.faults.first().map(|(from, _)| (times.quiet, *from));

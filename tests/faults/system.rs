@@ -34,7 +34,7 @@ const PATIENT: [(&str, &str); 2] =
 
 /// The features of a row's system.
 #[derive(Debug, Clone, Default)]
-pub struct Wishes {
+pub struct SystemOptions {
     /// Each daemon reaches ARI through a [`TcpProxy`].
     pub ari_proxied: bool,
     /// Both daemons reach PostgreSQL through a [`PostgresProxy`].
@@ -68,7 +68,7 @@ pub struct FaultSystem {
 
 impl FaultSystem {
     /// Starts everything and waits until both daemons are ready.
-    pub fn start(wishes: &Wishes) -> Result<Self> {
+    pub fn start(options: &SystemOptions) -> Result<Self> {
         let folder = folder::temporary("karipass-faults-")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -80,16 +80,16 @@ impl FaultSystem {
         let (postgres, database, standby) = runtime.block_on(async {
             let postgres = Postgres::temporary(Durability::Durable).await?;
             let database = postgres.migrated("karipass", Path::new(KARIPASS)).await?;
-            let standby = match wishes.standby {
+            let standby = match options.standby {
                 Some(replication) => Some(postgres.standby(replication).await?),
                 None => None,
             };
             anyhow::Ok((postgres, database, standby))
         })?;
-        let asterisks = start_asterisks(folder.path(), wishes)?;
-        let ari_proxies = runtime.block_on(ari_proxies(&asterisks[0], wishes))?;
+        let asterisks = start_asterisks(folder.path(), options)?;
+        let ari_proxies = runtime.block_on(ari_proxies(&asterisks[0], options))?;
         let proxy = runtime.block_on(async {
-            wishes.proxied.then(|| PostgresProxy::before(postgres.socket_folder())).transpose()
+            options.proxied.then(|| PostgresProxy::before(postgres.socket_folder())).transpose()
         })?;
         let mut through = database.clone();
         if let Some(proxy) = &proxy {
@@ -98,11 +98,13 @@ impl FaultSystem {
         if let Some(standby) = &standby {
             through = through.or_at(standby.socket_folder());
         }
-        let setups = setups(folder.path(), &asterisks, &through, &ari_proxies, wishes)?;
+        let setups = setups(folder.path(), &asterisks, &through, &ari_proxies, options)?;
         setups[0].import_numbers((0..=CONTRACTS).map(number))?;
         let daemons = setups.into_iter().map(Daemon::start).collect::<Result<Vec<_>>>()?;
-        let front =
-            wishes.scaled.then(|| Front::start(folder.path(), &asterisks, &daemons)).transpose()?;
+        let front = options
+            .scaled
+            .then(|| Front::start(folder.path(), &asterisks, &daemons))
+            .transpose()?;
         let sip = front.as_ref().map_or(asterisks[0].setup.sip, |front| front.kamailio.sip);
         let line = Line::new(sip, SET_UP_NUMBER);
         let fleet = Fleet::new(daemons, &APPS)?;
@@ -186,13 +188,13 @@ impl Front {
 }
 
 /// One Asterisk, or two that trust Kamailio.
-fn start_asterisks(folder: &Path, wishes: &Wishes) -> Result<Vec<Asterisk>> {
+fn start_asterisks(folder: &Path, options: &SystemOptions) -> Result<Vec<Asterisk>> {
     let globals = format!("KARIPASS_APPS = {}\n", APPS.join("&"));
-    let names = if wishes.scaled { &["asterisk-1", "asterisk-2"][..] } else { &["asterisk"] };
+    let names = if options.scaled { &["asterisk-1", "asterisk-2"][..] } else { &["asterisk"] };
     let mut asterisks = Vec::new();
     for name in names {
         let mut setup = AsteriskSetup::new(folder.join(name))?.snippet("globals.conf", &globals);
-        if wishes.scaled {
+        if options.scaled {
             setup = setup.snippet("phones.conf", &front::trunk()?);
         }
         asterisks.push(Asterisk::start(setup)?);
@@ -200,9 +202,9 @@ fn start_asterisks(folder: &Path, wishes: &Wishes) -> Result<Vec<Asterisk>> {
     Ok(asterisks)
 }
 
-async fn ari_proxies(asterisk: &Asterisk, wishes: &Wishes) -> Result<Vec<TcpProxy>> {
+async fn ari_proxies(asterisk: &Asterisk, options: &SystemOptions) -> Result<Vec<TcpProxy>> {
     let mut ari_proxies = Vec::new();
-    if wishes.ari_proxied {
+    if options.ari_proxied {
         for _ in APPS {
             ari_proxies.push(TcpProxy::before(asterisk.setup.ari).await?);
         }
@@ -223,7 +225,7 @@ fn setups(
     asterisks: &[Asterisk],
     database: &Database,
     ari_proxies: &[TcpProxy],
-    wishes: &Wishes,
+    options: &SystemOptions,
 ) -> Result<Vec<DaemonSetup>> {
     let mut setups = Vec::new();
     for (index, app) in APPS.iter().enumerate() {
@@ -232,8 +234,8 @@ fn setups(
         let mut setup = DaemonSetup::new(Path::new(KARIPASS), &own, first, database)?
             .variables(NO_LIMITS)
             .variables(PATIENT)
-            .variables(wishes.variables.clone());
-        if wishes.scaled {
+            .variables(options.variables.clone());
+        if options.scaled {
             for asterisk in &asterisks[1..] {
                 setup = setup.another_asterisk(&asterisk.setup);
             }

@@ -124,8 +124,8 @@ impl Scene {
         site::count(&self.owner, login).await
     }
 
-    /// Whether `login` has no credential at all.
-    pub async fn has_nothing(&self, login: &str) -> bool {
+    /// Whether `login` has no credential.
+    pub async fn has_no_credential(&self, login: &str) -> bool {
         let sql = "SELECT FROM credential WHERE login_number = $1";
         self.owner.query(sql, &[&login]).await.unwrap().is_empty()
     }

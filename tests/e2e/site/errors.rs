@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use karipass_lab::daemon::Daemon;
-use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
+use karipass_lab::proxy::{Fault, Point, PostgresProxy};
 use tokio_postgres::Client;
 
 use super::browser::{Manner, Page};
@@ -127,9 +127,9 @@ fn w4_when_the_outcome_is_unknown_the_page_says_so_in_both_languages() -> Result
             visit.log_in(contract, &current)?.expect_heading("設定サイトトップ")?;
             choose(visit, language)?;
             visit.go("/password")?;
-            proxy.make(Trouble::StallAfter(Point::Word("COMMIT")));
+            proxy.inject(Fault::StallAfter(Point::Word("COMMIT")));
             let page = send(visit, &change_to(new, &current))?;
-            proxy.make(Trouble::None);
+            proxy.inject(Fault::None);
             expect_status(visit, &page, 503)?;
             page.expect_heading(heading)?;
             ensure!(visit.value("!!document.getElementById('to-top')")? == true, "{page:?}");

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::ledger::{Bears, FAILING};
+use crate::checks::{check_calls_continue, check_new_calls};
+use crate::ledger::{AllowedEffects, USUAL_EFFECTS};
 use crate::load::CALL_EVERY;
-use crate::looks::{check_calls_continue, check_new_calls};
-use crate::row::{FaultScene, Look, Row};
-use crate::system::Wishes;
+use crate::row::{Check, FaultScene, Row};
+use crate::system::SystemOptions;
 use crate::tcp_proxy::TcpState;
 
 const CUTS: usize = 5;
@@ -20,30 +20,42 @@ const SLOW_FOR: Duration = Duration::from_secs(30);
 const SLOW_BY: Duration = Duration::from_millis(300);
 
 #[test]
-fn ari_cut() -> Result<()> {
-    ari_proxied("ARI's TCP cut for 1 s, both daemons", FAILING, &[check_calls_continue], cut).run()
-}
-
-#[test]
-fn ari_stalled() -> Result<()> {
-    ari_proxied("ARI's TCP stalled for 30 s, one daemon", FAILING, &[check_new_calls], stalled)
+fn calls_continue_when_the_connection_to_ari_is_cut() -> Result<()> {
+    ari_proxied("ARI's TCP cut for 1 s, both daemons", USUAL_EFFECTS, &[check_calls_continue], cut)
         .run()
 }
 
 #[test]
-fn ari_slow() -> Result<()> {
-    ari_proxied("ARI's TCP slowed to 300 ms", Bears::default(), &[check_calls_continue], slow).run()
+fn new_callers_are_served_while_a_connection_to_ari_stalls() -> Result<()> {
+    ari_proxied(
+        "ARI's TCP stalled for 30 s, one daemon",
+        USUAL_EFFECTS,
+        &[check_new_calls],
+        stalled,
+    )
+    .run()
+}
+
+#[test]
+fn calls_continue_over_a_slow_connection_to_ari() -> Result<()> {
+    ari_proxied(
+        "ARI's TCP slowed to 300 ms",
+        AllowedEffects::default(),
+        &[check_calls_continue],
+        slow,
+    )
+    .run()
 }
 
 /// A row whose daemons reach ARI through proxies.
 fn ari_proxied(
     fault: &'static str,
-    bears: Bears,
-    looks: &'static [Look],
+    allowed: AllowedEffects,
+    checks: &'static [Check],
     inject: fn(&FaultScene) -> Result<()>,
 ) -> Row {
-    let wishes = Wishes { ari_proxied: true, ..Wishes::default() };
-    Row { fault, wishes, call_every: CALL_EVERY, bears, looks, inject }
+    let options = SystemOptions { ari_proxied: true, ..SystemOptions::default() };
+    Row { fault, options, call_every: CALL_EVERY, allowed, checks, inject }
 }
 
 fn set_proxies(scene: &FaultScene, state: TcpState) {

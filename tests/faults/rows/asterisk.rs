@@ -5,26 +5,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::ledger::Bears;
+use crate::ledger::AllowedEffects;
 use crate::load::CALL_EVERY;
 use crate::row::{FaultScene, Row};
-use crate::system::Wishes;
+use crate::system::SystemOptions;
 
 const KILLS: usize = 10;
 /// From readiness to the next kill.
 const PAUSE: Duration = Duration::from_secs(3);
 
 #[test]
-fn asterisk_killed_and_started_again() -> Result<()> {
+fn callers_are_served_once_a_killed_asterisk_is_back() -> Result<()> {
     // Its calls die with it, and the daemons are not ready: no login is sent to a daemon without a
     // line.
-    let bears = Bears { lost_calls: true, failed_logins: true, ..Bears::default() };
+    let allowed =
+        AllowedEffects { lost_calls: true, failed_logins: true, ..AllowedEffects::default() };
     Row {
         fault: "Asterisk killed -9 and started again",
-        wishes: Wishes::default(),
+        options: SystemOptions::default(),
         call_every: CALL_EVERY,
-        bears,
-        looks: &[],
+        allowed,
+        checks: &[],
         inject: killed,
     }
     .run()

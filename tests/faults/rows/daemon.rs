@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::ledger::{Bears, FAILING};
+use crate::checks::check_new_calls;
+use crate::ledger::{AllowedEffects, USUAL_EFFECTS};
 use crate::load::CALL_EVERY;
-use crate::looks::check_new_calls;
 use crate::row::{FaultScene, Row};
-use crate::system::Wishes;
+use crate::system::SystemOptions;
 
 const KILLS: usize = 20;
 /// From one kill to the next: less than a call takes, so that calls outlive several.
@@ -21,39 +21,39 @@ const PATIENT: [(&str, &str); 2] =
 const END_TIMEOUT: Duration = Duration::from_secs(130);
 
 #[test]
-fn a_daemon_killed_9() -> Result<()> {
+fn new_callers_are_served_while_a_daemon_is_killed() -> Result<()> {
     Row {
         fault: "a daemon killed -9, in turn",
-        wishes: Wishes::default(),
+        options: SystemOptions::default(),
         call_every: CALL_EVERY,
-        bears: FAILING,
-        looks: &[check_new_calls],
+        allowed: USUAL_EFFECTS,
+        checks: &[check_new_calls],
         inject: killed,
     }
     .run()
 }
 
 #[test]
-fn a_daemon_stopped_and_resumed() -> Result<()> {
+fn new_callers_are_served_while_a_daemon_hangs() -> Result<()> {
     Row {
         fault: "a daemon stopped for 30 s",
-        wishes: Wishes::default(),
+        options: SystemOptions::default(),
         call_every: CALL_EVERY,
-        bears: FAILING,
-        looks: &[check_new_calls],
+        allowed: USUAL_EFFECTS,
+        checks: &[check_new_calls],
         inject: stopped,
     }
     .run()
 }
 
 #[test]
-fn both_daemons_restarted_in_turn() -> Result<()> {
+fn no_caller_notices_a_rolling_restart() -> Result<()> {
     Row {
         fault: "rolling restart of both daemons",
-        wishes: Wishes { variables: PATIENT.map(own).to_vec(), ..Wishes::default() },
+        options: SystemOptions { variables: PATIENT.map(own).to_vec(), ..SystemOptions::default() },
         call_every: CALL_EVERY,
-        bears: Bears::default(),
-        looks: &[],
+        allowed: AllowedEffects::default(),
+        checks: &[],
         inject: restarted,
     }
     .run()

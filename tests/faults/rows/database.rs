@@ -5,25 +5,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::postgres::{Replication, ShutdownMode};
-use karipass_lab::proxy::{Point, PostgresProxy, Trouble};
+use karipass_lab::proxy::{Fault, Point, PostgresProxy};
 
-use crate::caller::End;
+use crate::caller::CallOutcome;
+use crate::checks::{apology_delay, check_new_calls};
 use crate::fleet::WAIT_TIMEOUT;
-use crate::held::Held;
-use crate::ledger::{Bears, FAILING};
+use crate::ledger::{AllowedEffects, USUAL_EFFECTS};
 use crate::load::CALL_EVERY;
-use crate::looks::{apology_delay, check_new_calls};
 use crate::row::{Evidence, FaultScene, Row};
-use crate::system::Wishes;
+use crate::stored::StoredState;
+use crate::system::SystemOptions;
 
 const STOPPED_FOR: Duration = Duration::from_secs(20);
 const KILLS: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(6);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(3);
 /// What happens to every third commit: the next of these after each commit of a password.
-const CUTS: [Trouble; 3] = {
+const CUTS: [Fault; 3] = {
     const AT: Point = Point::Commit(3);
-    [Trouble::CutBefore(AT), Trouble::CutAfter(AT), Trouble::CutAnswer(AT)]
+    [Fault::CutBefore(AT), Fault::CutAfter(AT), Fault::CutAnswer(AT)]
 };
 /// How many commits of passwords are cut.
 const PASSWORDS_CUT: usize = 18;
@@ -35,41 +35,41 @@ const CANCELLED_FOR: Duration = Duration::from_secs(25);
 const CANCELLED: usize = 50;
 
 #[test]
-fn postgresql_stopped() -> Result<()> {
+fn callers_hear_an_apology_while_postgresql_is_stopped() -> Result<()> {
     plain("PostgreSQL stopped for 20 s", stopped).run()
 }
 
 #[test]
-fn postgresql_killed() -> Result<()> {
+fn no_confirmed_password_is_lost_when_postgresql_is_killed() -> Result<()> {
     plain("PostgreSQL killed -9", killed).run()
 }
 
 #[test]
-fn commits_cut() -> Result<()> {
+fn a_password_is_stored_once_although_its_commit_is_cut() -> Result<()> {
     Row {
         fault: "connection cut at COMMIT",
-        wishes: Wishes { proxied: true, ..Wishes::default() },
+        options: SystemOptions { proxied: true, ..SystemOptions::default() },
         call_every: CALL_EVERY,
         // A retry may be cut too, and on a slow machine there are fewer of them.
-        bears: FAILING,
-        looks: &[check_new_calls, check_cut_commits],
+        allowed: USUAL_EFFECTS,
+        checks: &[check_new_calls, check_cut_commits],
         inject: commits_cut_in_turn,
     }
     .run()
 }
 
 #[test]
-fn primary_lost_asynchronous() -> Result<()> {
+fn a_promoted_standby_serves_when_the_primary_is_lost() -> Result<()> {
     lost("primary lost, standby promoted", Replication::Asynchronous).run()
 }
 
 #[test]
-fn primary_lost_synchronous() -> Result<()> {
+fn synchronous_replication_loses_no_password_with_the_primary() -> Result<()> {
     lost("the same, synchronous replication", Replication::Synchronous).run()
 }
 
 #[test]
-fn waits_for_the_standby_cancelled() -> Result<()> {
+fn no_password_is_confirmed_whose_wait_for_the_standby_was_cancelled() -> Result<()> {
     let fault = "standby stopped, waits for it cancelled, then it is promoted";
     Row { inject: waits_cancelled, ..lost(fault, Replication::Synchronous) }.run()
 }
@@ -77,10 +77,10 @@ fn waits_for_the_standby_cancelled() -> Result<()> {
 fn plain(fault: &'static str, inject: fn(&FaultScene) -> Result<()>) -> Row {
     Row {
         fault,
-        wishes: Wishes::default(),
+        options: SystemOptions::default(),
         call_every: CALL_EVERY,
-        bears: FAILING,
-        looks: &[apology_delay],
+        allowed: USUAL_EFFECTS,
+        checks: &[apology_delay],
         inject,
     }
 }
@@ -88,8 +88,8 @@ fn plain(fault: &'static str, inject: fn(&FaultScene) -> Result<()>) -> Row {
 fn lost(fault: &'static str, replication: Replication) -> Row {
     let lost_commits = replication == Replication::Asynchronous;
     Row {
-        wishes: Wishes { standby: Some(replication), ..Wishes::default() },
-        bears: Bears { lost_commits, ..FAILING },
+        options: SystemOptions { standby: Some(replication), ..SystemOptions::default() },
+        allowed: AllowedEffects { lost_commits, ..USUAL_EFFECTS },
         ..plain(fault, primary_lost)
     }
 }
@@ -174,22 +174,22 @@ fn commits_cut_in_turn(scene: &FaultScene) -> Result<()> {
 /// Each cut is a fault too, that began no later than it was noticed.
 fn cut_commits(scene: &FaultScene) -> Result<()> {
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
-    let (mut met, mut passwords, mut last) = (0, 0, Instant::now());
+    let (mut seen, mut passwords, mut last) = (0, 0, Instant::now());
     while passwords < PASSWORDS_CUT {
         ensure!(last.elapsed() < WAIT_TIMEOUT, "only {passwords} commits of passwords to cut");
-        proxy.make(CUTS[passwords % CUTS.len()]);
+        proxy.inject(CUTS[passwords % CUTS.len()]);
         sleep(POLL_INTERVAL);
         let cut = proxy.cut_commits();
-        for cut in &cut[met..] {
+        for cut in &cut[seen..] {
             scene.fault(|_| Ok(()))?;
             if cut.has(STORED) {
                 passwords += 1;
                 last = Instant::now();
             }
         }
-        met = cut.len();
+        seen = cut.len();
     }
-    proxy.make(Trouble::None);
+    proxy.inject(Fault::None);
     Ok(())
 }
 
@@ -198,38 +198,41 @@ fn cut_commits(scene: &FaultScene) -> Result<()> {
 /// Nobody else who has confirmed hears `trouble`, and only a login whose commit was cut gets no
 /// verdict. The daemons retry, so that each kind of cut goes unnoticed by some callers.
 fn check_cut_commits(evidence: &Evidence<'_>, breaches: &mut Vec<String>) -> String {
-    let Evidence { system, lived, .. } = evidence;
+    let Evidence { system, records, .. } = evidence;
     let cut = system.proxy.as_ref().map(PostgresProxy::cut_commits).unwrap_or_default();
     let (passwords, others): (Vec<_>, Vec<_>) = cut.iter().partition(|cut| cut.has(STORED));
-    let numbers: Vec<&str> = lived.calls.iter().map(|call| call.number.as_str()).collect();
-    let held = system.runtime.block_on(Held::of_each(system, &numbers)).unwrap();
-    let mut unnoticed: Vec<Trouble> = Vec::new();
-    for call in &lived.calls {
+    let numbers: Vec<&str> = records.calls.iter().map(|call| call.number.as_str()).collect();
+    let states = system.runtime.block_on(StoredState::read_each(system, &numbers)).unwrap();
+    let mut unnoticed: Vec<Fault> = Vec::new();
+    for call in &records.calls {
         let own = passwords.iter().filter(|cut| cut.has(&call.number));
-        let own: Vec<Trouble> = own.map(|cut| cut.trouble).collect();
-        let received = own.iter().any(|trouble| !matches!(trouble, Trouble::CutBefore(_)));
-        let Held { credentials, noted, .. } = held[&call.number];
-        let stored = (credentials, noted);
-        let agrees = match &call.end {
-            End::Completed => stored == (1, 1),
-            End::Apology(_) if call.is_turned_away() => stored == (0, 0),
-            End::Apology(_) => {
+        let own: Vec<Fault> = own.map(|cut| cut.fault).collect();
+        let received = own.iter().any(|fault| !matches!(fault, Fault::CutBefore(_)));
+        let StoredState { credentials, audited, .. } = states[&call.number];
+        let stored = (credentials, audited);
+        let agrees = match &call.outcome {
+            CallOutcome::Completed => stored == (1, 1),
+            CallOutcome::Apology(_) if call.is_turned_away() => stored == (0, 0),
+            CallOutcome::Apology(_) => {
                 !own.is_empty() && (stored == (0, 0) || (stored == (1, 1) && received))
             }
-            End::ChangedMind | End::GaveUp | End::CutOff | End::NotAnswered(_) => own.is_empty(),
+            CallOutcome::ChangedMind
+            | CallOutcome::GaveUp
+            | CallOutcome::CutOff
+            | CallOutcome::NotAnswered(_) => own.is_empty(),
         };
         if !agrees {
             let call = call.describe(call.placed);
             breaches.push(format!("{stored:?} stored, commits cut {own:?}: {call}"));
         }
-        if call.end == End::Completed {
+        if call.outcome == CallOutcome::Completed {
             unnoticed.extend(own);
         }
     }
     for kind in CUTS.iter().filter(|kind| !unnoticed.contains(kind)) {
         breaches.push(format!("a caller notices each {kind:?}"));
     }
-    for login in lived.logins.iter().filter(|login| login.has_no_verdict()) {
+    for login in records.logins.iter().filter(|login| login.has_no_verdict()) {
         if !others.iter().any(|cut| cut.has(&login.number)) {
             breaches.push(format!("{:?} to a login whose commit was not cut", login.answer));
         }

@@ -9,10 +9,10 @@ use karipass_lab::flood::{Counted, Flood};
 
 use super::sockets::Slow;
 use crate::caller::CallRecord;
-use crate::ledger::{Bears, meets};
-use crate::looks::check_calls_continue;
+use crate::checks::check_calls_continue;
+use crate::ledger::{AllowedEffects, meets};
 use crate::row::{Evidence, FaultScene, Row, reaction};
-use crate::system::{Wishes, silent_number};
+use crate::system::{SystemOptions, silent_number};
 
 /// How long the line is watched before and during the overload: enough callers for a 99th
 /// percentile, and no more than this machine sustains beside the daemons.
@@ -38,36 +38,40 @@ const TOO_MANY_EVERY: Duration = Duration::from_millis(300);
 const MEMORY: u32 = 256;
 
 #[test]
-fn slow_sockets() -> Result<()> {
-    overload("500 slow sockets", Bears::default(), beside_slow_sockets).run()
+fn callers_are_served_beside_slow_connections() -> Result<()> {
+    overload("500 slow sockets", AllowedEffects::default(), beside_slow_sockets).run()
 }
 
 #[test]
-fn flood_of_logins() -> Result<()> {
-    let bears = Bears { failed_logins: true, ..Bears::default() };
-    overload("logins at three times capacity", bears, flood).run()
+fn callers_are_served_during_a_flood_of_logins() -> Result<()> {
+    let allowed = AllowedEffects { failed_logins: true, ..AllowedEffects::default() };
+    overload("logins at three times capacity", allowed, flood).run()
 }
 
 #[test]
-fn five_times_the_calls() -> Result<()> {
+fn callers_beyond_the_limit_hear_an_apology() -> Result<()> {
     let variables = vec![("KARIPASS_CALL_MAX_CONCURRENT", MAX_CALLS.to_owned())];
-    let bears = Bears { apologies: true, ..Bears::default() };
+    let allowed = AllowedEffects { apologies: true, ..AllowedEffects::default() };
     Row {
-        wishes: Wishes { variables, ..Wishes::default() },
+        options: SystemOptions { variables, ..SystemOptions::default() },
         call_every: FULL_EVERY,
-        looks: &[reaction, check_apologies, check_calls_continue],
-        ..overload("five times the configured calls", bears, calls)
+        checks: &[reaction, check_apologies, check_calls_continue],
+        ..overload("five times the configured calls", allowed, calls)
     }
     .run()
 }
 
-fn overload(fault: &'static str, bears: Bears, inject: fn(&FaultScene) -> Result<()>) -> Row {
+fn overload(
+    fault: &'static str,
+    allowed: AllowedEffects,
+    inject: fn(&FaultScene) -> Result<()>,
+) -> Row {
     Row {
         fault,
-        wishes: Wishes::default(),
+        options: SystemOptions::default(),
         call_every: CALL_EVERY,
-        bears,
-        looks: &[reaction],
+        allowed,
+        checks: &[reaction],
         inject,
     }
 }
@@ -157,9 +161,9 @@ fn calls(scene: &FaultScene) -> Result<()> {
 
 /// A caller without room hears an apology, and nothing before it.
 fn check_apologies(evidence: &Evidence<'_>, breaches: &mut Vec<String>) -> String {
-    let Evidence { lived, times, .. } = evidence;
+    let Evidence { records, times, .. } = evidence;
     let then = |call: &&CallRecord| meets(&times.faults, call.placed, call.placed);
-    let calls: Vec<&CallRecord> = lived.calls.iter().filter(then).collect();
+    let calls: Vec<&CallRecord> = records.calls.iter().filter(then).collect();
     let waited: Vec<Duration> = calls.iter().filter_map(|call| call.apologised_after()).collect();
     let longest = waited.iter().max().copied().unwrap_or_default();
     let remark =

@@ -12,15 +12,15 @@ use karipass_lab::child::wait_until;
 use karipass_lab::postgres::{Replication, ShutdownMode};
 use karipass_lab::{folder, repository};
 
+use crate::checks::{apology_delay, check_new_calls};
 use crate::fleet::WAIT_TIMEOUT;
 use crate::front::{self, Kamailio};
-use crate::ledger::{Bears, FAILING};
+use crate::ledger::{AllowedEffects, USUAL_EFFECTS};
 use crate::load::CALL_EVERY;
 use crate::logins::CLIENT;
-use crate::looks::{apology_delay, check_new_calls};
 use crate::recovery::note_recovery;
-use crate::row::{FaultScene, Look, Row};
-use crate::system::{Front, Wishes};
+use crate::row::{Check, FaultScene, Row};
+use crate::system::{Front, SystemOptions};
 
 /// Calls that complete while one Asterisk is down.
 const WITHOUT_ONE: usize = 3;
@@ -34,22 +34,23 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[test]
-fn scaled_an_asterisk_killed() -> Result<()> {
+fn scaled_callers_are_served_while_one_asterisk_is_killed() -> Result<()> {
     // Its calls die with it. Logins need none.
-    let bears = Bears { lost_calls: true, ..Bears::default() };
-    scaled("scaled, an Asterisk killed -9, in turn", bears, &[note_recovery], asterisk_killed).run()
+    let allowed = AllowedEffects { lost_calls: true, ..AllowedEffects::default() };
+    scaled("scaled, an Asterisk killed -9, in turn", allowed, &[note_recovery], asterisk_killed)
+        .run()
 }
 
 #[test]
-fn scaled_a_daemon_killed() -> Result<()> {
-    let looks = &[check_new_calls as Look, note_recovery];
-    scaled("scaled, a daemon killed -9, in turn", FAILING, looks, daemon_killed).run()
+fn scaled_new_callers_are_served_while_a_daemon_is_killed() -> Result<()> {
+    let checks = &[check_new_calls as Check, note_recovery];
+    scaled("scaled, a daemon killed -9, in turn", USUAL_EFFECTS, checks, daemon_killed).run()
 }
 
 #[test]
-fn scaled_the_primary_lost() -> Result<()> {
-    let looks = &[apology_delay as Look, note_recovery];
-    scaled("scaled, primary lost, standby promoted", FAILING, looks, primary_lost).run()
+fn scaled_no_password_is_lost_with_the_primary() -> Result<()> {
+    let checks = &[apology_delay as Check, note_recovery];
+    scaled("scaled, primary lost, standby promoted", USUAL_EFFECTS, checks, primary_lost).run()
 }
 
 #[test]
@@ -75,13 +76,13 @@ fn the_documented_commands_take_an_asterisk_out_and_back() -> Result<()> {
 
 fn scaled(
     fault: &'static str,
-    bears: Bears,
-    looks: &'static [Look],
+    allowed: AllowedEffects,
+    checks: &'static [Check],
     inject: fn(&FaultScene) -> Result<()>,
 ) -> Row {
     let standby = Some(Replication::Synchronous);
-    let wishes = Wishes { scaled: true, standby, ..Wishes::default() };
-    Row { fault, wishes, call_every: CALL_EVERY, bears, looks, inject }
+    let options = SystemOptions { scaled: true, standby, ..SystemOptions::default() };
+    Row { fault, options, call_every: CALL_EVERY, allowed, checks, inject }
 }
 
 fn front(scene: &FaultScene) -> Result<&Front> {

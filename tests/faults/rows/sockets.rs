@@ -40,13 +40,13 @@ impl Slow {
         let thread = spawn(move || {
             lower_priority()?;
             let mut trickles: Vec<Option<Trickle>> = (0..count).map(|_| None).collect();
-            let (mut looks, mut held_in_all) = (0, 0);
+            let (mut rounds, mut held_in_all) = (0, 0);
             while !until.load(Ordering::Relaxed) {
                 sleep(BYTE_EVERY);
                 for trickle in &mut trickles {
                     trickle.take_if(|held| !held.say_byte());
                 }
-                looks += 1;
+                rounds += 1;
                 held_in_all += trickles.iter().flatten().count();
                 let closed = trickles.iter_mut().enumerate().filter(|(_, held)| held.is_none());
                 for (kind, trickle) in closed.take_while(|_| !until.load(Ordering::Relaxed)) {
@@ -54,7 +54,7 @@ impl Slow {
                     *trickle = open(kind, &address, &tls).ok();
                 }
             }
-            held_in_all.checked_div(looks).context("nobody has looked")
+            held_in_all.checked_div(rounds).context("nobody has looked")
         });
         Ok(Self { over, thread })
     }

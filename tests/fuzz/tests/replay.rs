@@ -1,4 +1,4 @@
-//! Replays the fuzzers' corpora.
+//! Replays the fuzzers' corpora: the inputs that are known.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -18,32 +18,32 @@ fn replay(target: &str) {
 }
 
 #[test]
-fn frames_of_ari() {
+fn no_known_frame_breaks_the_reader_of_ari() {
     replay("event");
 }
 
 #[test]
-fn inputs_of_the_dialog() {
+fn no_known_input_breaks_the_dialog() {
     replay("dialog");
 }
 
 #[test]
-fn bodies_of_the_api_and_forms() {
+fn no_known_body_breaks_the_api_or_a_form() {
     replay("body");
 }
 
 #[test]
-fn requests_to_the_site() {
+fn no_known_request_breaks_the_site() {
     replay("site");
 }
 
 #[test]
-fn files_of_contracts() {
+fn no_known_file_breaks_the_import_of_contracts() {
     replay("csv");
 }
 
 #[test]
-fn configurations() {
+fn no_known_file_breaks_the_configuration() {
     replay("config");
 }
 

@@ -1,6 +1,6 @@
 //! A failure in the middle of a change leaves nothing half applied, and counts nothing.
 
-use karipass_lab::proxy::{Point, Trouble};
+use karipass_lab::proxy::{Fault, Point};
 
 use crate::scene::{NUMBER, ONE, Scene, TWO, refusal};
 use crate::site::{RIGHT, WRONG};
@@ -59,21 +59,19 @@ async fn c5_a_fault_in_the_middle_leaves_the_password_and_its_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn u_disconnected_at_every_commit_a_change_is_whole_or_not_at_all() {
     let commit = Point::Word("COMMIT");
-    for (trouble, is_done) in
-        [(Trouble::CutBefore(commit), false), (Trouble::CutAfter(commit), true)]
-    {
+    for (fault, is_done) in [(Fault::CutBefore(commit), false), (Fault::CutAfter(commit), true)] {
         let (scene, proxy) = Scene::troubled("number").await;
         for login in [ONE, TWO] {
             scene.give(login, "password", RIGHT).await;
         }
         let token = scene.token(ONE, RIGHT).await;
         let before = scene.everything().await;
-        proxy.make(trouble);
+        proxy.inject(fault);
         let answer = scene.unit(&token, "line", &[(ONE, RIGHT), (TWO, RIGHT)]).await;
         assert_eq!(refusal(&answer), (503, "unavailable".to_owned()));
         let detail = answer.json()["detail"].to_string();
         assert!(detail.contains("完了している場合があります"), "{detail}");
-        proxy.make(Trouble::None);
+        proxy.inject(Fault::None);
         if is_done {
             wait_until("the commit that arrived", async || scene.sessions().await == 0).await;
             assert_eq!(scene.log_in(NUMBER, RIGHT).await.json()["unit"], "line");

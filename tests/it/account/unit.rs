@@ -160,7 +160,7 @@ async fn u1_a_pending_temporary_password_is_not_asked_for_and_is_voided() {
         let audit = scene.audit_rows().await;
         assert!(audit.contains(&format!("voided unit_changed {TWO}")), "{audit:?}");
         assert!(audit.contains(&format!("voided unit_changed {NUMBER}")), "{audit:?}");
-        assert_eq!(scene.has_nothing(TWO).await, !is_void);
+        assert_eq!(scene.has_no_credential(TWO).await, !is_void);
         assert_eq!(scene.log_in(TWO, SECOND).await.status, 401);
         assert_eq!(scene.log_in(NUMBER, ZEROTH).await.status, 401);
         assert_eq!(scene.log_in(NUMBER, FIRST).await.status, 200);
@@ -280,7 +280,7 @@ async fn change(case: UnitChangeCase) {
     assert_eq!(rest, case.audit);
     for number in [NUMBER, ONE, TWO, PLAIN] {
         let login = case.after.iter().find(|(login, _)| *login == number);
-        assert_eq!(scene.has_nothing(number).await, login.is_none(), "{number}");
+        assert_eq!(scene.has_no_credential(number).await, login.is_none(), "{number}");
         for password in [ZEROTH, FIRST, SECOND] {
             let status = if login == Some(&(number, password)) { 200 } else { 401 };
             let answer = scene.log_in(number, password).await;

@@ -2,7 +2,7 @@
 
 use domain::auth_unit::AuthUnit;
 use domain::policy::temporary_password::SetOutcome;
-use karipass_lab::proxy::{Point, Trouble};
+use karipass_lab::proxy::{Fault, Point};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, PHC, PLAIN, SECOND, number, temporary};
@@ -90,15 +90,15 @@ async fn p13_dropped_before_any_statement_is_through_nothing_changes() {
         let (scene, proxy, db) = DatabaseScene::troubled().await;
         scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await;
         let before = (scene.everything().await, scene.audit().await);
-        proxy.make(Trouble::HoldAt(Point::Word(word)));
+        proxy.inject(Fault::HoldAt(Point::Word(word)));
         let calling = db.clone();
         let call = tokio::spawn(async move {
             calling.set_temporary(&temporary(CONTRACT, AuthUnit::Number, FIRST)).await
         });
-        wait_until("the statement", async || proxy.meetings() > 0).await;
+        wait_until("the statement", async || proxy.occurrences() > 0).await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
-        proxy.make(Trouble::None);
+        proxy.inject(Fault::None);
         // The connection's next user must not commit earlier statements.
         let next = db.set_temporary(&temporary(OTHER, AuthUnit::Line, CONTRACT)).await.unwrap();
         assert_eq!(next, SetOutcome::Refused);

@@ -7,7 +7,7 @@ use domain::auth_unit::AuthUnit;
 use domain::rules;
 use karipass::db::{DbError, DbFailure};
 use karipass_lab::postgres::ShutdownMode;
-use karipass_lab::proxy::{COMMIT, PostgresProxy, Trouble};
+use karipass_lab::proxy::{COMMIT, Fault, PostgresProxy};
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, wait_until, within};
@@ -33,14 +33,14 @@ async fn p15_a_database_that_is_down_is_not_reached_and_then_found_again() {
 async fn p15_a_database_that_does_not_answer_is_given_up_in_time() {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
     assert!(db.contract_of(number(CONTRACT)).await.unwrap().is_some());
-    proxy.make(Trouble::Stall);
+    proxy.inject(Fault::Stall);
     // The first one finds a connection that was good, the second one none.
     for _ in 0..2 {
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
         let error = within(GIVE_UP_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
         assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     }
-    proxy.make(Trouble::None);
+    proxy.inject(Fault::None);
     let set = db.set_temporary(&temporary(CONTRACT, AuthUnit::Line, CONTRACT)).await.unwrap();
     assert_eq!(set, SetOutcome::Stored);
     assert_eq!(scene.audit().await.len(), 2, "what was given up has left nothing");
@@ -48,7 +48,7 @@ async fn p15_a_database_that_does_not_answer_is_given_up_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_commit_that_never_arrives_stores_nothing() {
-    let (scene, _proxy, _) = set_in(Trouble::HoldAt(COMMIT)).await;
+    let (scene, _proxy, _) = set_in(Fault::HoldAt(COMMIT)).await;
     scene.wait_until_daemon_gone().await;
     assert!(scene.logins().await.is_empty());
     assert!(scene.audit().await.is_empty());
@@ -56,14 +56,14 @@ async fn p15_a_commit_that_never_arrives_stores_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_commit_without_an_answer_leaves_the_outcome_unknown() {
-    let (scene, _proxy, error) = set_in(Trouble::StallAfter(COMMIT)).await;
+    let (scene, _proxy, error) = set_in(Fault::StallAfter(COMMIT)).await;
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     assert_eq!(scene.logins().await, [CONTRACT]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
-    let (scene, _proxy, error) = set_in(Trouble::CutBefore(COMMIT)).await;
+    let (scene, _proxy, error) = set_in(Fault::CutBefore(COMMIT)).await;
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     scene.wait_until_daemon_gone().await;
     assert!(scene.logins().await.is_empty());
@@ -72,7 +72,7 @@ async fn p15_cut_before_each_commit_arrives_nothing_is_stored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_cut_after_each_commit_arrives_all_is_stored_once() {
-    let (scene, _proxy, error) = set_in(Trouble::CutAfter(COMMIT)).await;
+    let (scene, _proxy, error) = set_in(Fault::CutAfter(COMMIT)).await;
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     scene.wait_until_daemon_gone().await;
     assert_eq!(scene.logins().await, [CONTRACT]);
@@ -243,10 +243,10 @@ async fn p15_a_demoted_server_is_left_and_its_connections_dropped() {
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
 }
 
-/// Sets a password over a connection with trouble, and gives up in time.
-async fn set_in(trouble: Trouble) -> (DatabaseScene, PostgresProxy, DbError) {
+/// Sets a password over a connection with this fault, and gives up in time.
+async fn set_in(fault: Fault) -> (DatabaseScene, PostgresProxy, DbError) {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
-    proxy.make(trouble);
+    proxy.inject(fault);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     let error = within(GIVE_UP_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
     (scene, proxy, error)

@@ -10,30 +10,30 @@ use domain::auth_unit::AuthUnit;
 use domain::dialog::Refusal;
 use domain::password::PhcString;
 use karipass_lab::postgres::ShutdownMode;
-use karipass_lab::proxy::{COMMIT, Point, Trouble};
+use karipass_lab::proxy::{COMMIT, Fault, Point};
 
 use super::scene::{CONTRACT, DatabaseScene, FIRST, OTHER, new_key, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, daemon_db, wait_until, wait_until_locked_out};
 use crate::temporary_password::{SetTemporary as _, SetTemporaryPassword};
 
-/// Repetitions of each trouble.
+/// Repetitions of each fault.
 const TIMES: usize = 100;
 /// Every second commit is cut: the first attempt, its retry, or the read of its outcome.
 const SOME: Point = Point::Commit(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_cut_before_its_commit_a_password_is_stored_once() {
-    set_under(Trouble::CutBefore(SOME)).await;
+    set_under(Fault::CutBefore(SOME)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_cut_after_its_commit_a_password_is_stored_once() {
-    set_under(Trouble::CutAfter(SOME)).await;
+    set_under(Fault::CutAfter(SOME)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_cut_at_the_answer_to_its_commit_a_password_is_stored_once() {
-    set_under(Trouble::CutAnswer(SOME)).await;
+    set_under(Fault::CutAnswer(SOME)).await;
 }
 
 /// The server refuses the attempt's row, and then each statement that was sent with it, with
@@ -57,12 +57,12 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
         // The commit's statements wait for this one; the client is cut off meanwhile.
         let lock = "BEGIN; SELECT FROM phone_number FOR UPDATE";
         scene.owner.batch_execute(lock).await.unwrap();
-        let met = proxy.meetings();
-        proxy.make(Trouble::CutAfter(COMMIT));
+        let before = proxy.occurrences();
+        proxy.inject(Fault::CutAfter(COMMIT));
         let calling = db.clone();
         let call = tokio::spawn(async move { calling.set_temporary(&line()).await });
-        wait_until("the commit", async || proxy.meetings() > met).await;
-        proxy.make(Trouble::None);
+        wait_until("the commit", async || proxy.occurrences() > before).await;
+        proxy.inject(Fault::None);
         // The first attempt and its retry.
         wait_until_locked_out(&scene.database, 2).await;
         scene.owner.batch_execute("COMMIT").await.unwrap();
@@ -74,9 +74,9 @@ async fn p9_a_commit_still_under_way_is_waited_for_and_not_done_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_contract_that_changed_is_refused_once_whatever_is_cut() {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
-    for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
+    for fault in [Fault::CutBefore(SOME), Fault::CutAfter(SOME), Fault::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
-        proxy.make(trouble);
+        proxy.inject(fault);
         for refusals in 1..=20 {
             let new = temporary(OTHER, AuthUnit::Line, CONTRACT);
             assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Refused);
@@ -92,9 +92,9 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
     let source = AuditSource::Phone(Some(number(OTHER)));
     let scope = AuditScope { source, contract_number: None, unit: None };
     let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login: None };
-    for trouble in [Trouble::CutBefore(SOME), Trouble::CutAfter(SOME), Trouble::CutAnswer(SOME)] {
+    for fault in [Fault::CutBefore(SOME), Fault::CutAfter(SOME), Fault::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
-        proxy.make(trouble);
+        proxy.inject(fault);
         for rows in 1..=20 {
             db.record(new_key(), &scope, entry).await.unwrap();
             assert_eq!(scene.audit().await.len(), rows);
@@ -155,11 +155,11 @@ async fn p9_an_idempotency_key_is_forgotten_after_a_while() {
     assert_eq!(scene.column("SELECT outcome FROM idempotency_key").await, ["done"]);
 }
 
-async fn set_under(trouble: Trouble) {
+async fn set_under(fault: Fault) {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
-    proxy.make(trouble);
+    proxy.inject(fault);
     let mut sets = 0;
-    while proxy.meetings() < TIMES {
+    while proxy.occurrences() < TIMES {
         sets += 1;
         let mut new = temporary(CONTRACT, AuthUnit::Number, [FIRST, "0612345602"][sets % 2]);
         new.phc = PhcString::from(format!("the {sets}th"));

@@ -1,7 +1,7 @@
 //! An error is a page that says what to do; under `/api` it is a problem document.
 
 use karipass_lab::postgres::ShutdownMode;
-use karipass_lab::proxy::{COMMIT, Trouble};
+use karipass_lab::proxy::{COMMIT, Fault};
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
@@ -98,21 +98,21 @@ async fn c2_a_page_says_that_a_wrong_password_was_not_counted_only_where_that_is
     let uncounted = "パスワードの間違いには数えていません";
     let typed = [("number", NUMBER), ("password", WRONG)];
     // The answer to the commit is lost, and then nothing arrives at all.
-    for (trouble, is_known) in [(Trouble::StallAfter(COMMIT), false), (Trouble::Stall, true)] {
+    for (fault, is_known) in [(Fault::StallAfter(COMMIT), false), (Fault::Stall, true)] {
         let form = browser.get("/login").await;
-        proxy.make(trouble);
+        proxy.inject(fault);
         let answer = browser.submit(&form, "/login", &typed).await;
-        proxy.make(Trouble::None);
-        assert_eq!(answer.status, 503, "{trouble:?}");
-        assert_eq!(answer.body.contains(uncounted), is_known, "{trouble:?}: {answer:?}");
-        assert_eq!(scene.count(NUMBER).await, (1, false), "{trouble:?}");
+        proxy.inject(Fault::None);
+        assert_eq!(answer.status, 503, "{fault:?}");
+        assert_eq!(answer.body.contains(uncounted), is_known, "{fault:?}: {answer:?}");
+        assert_eq!(scene.count(NUMBER).await, (1, false), "{fault:?}");
     }
     // A logout has no password.
     browser.log_in(NUMBER, RIGHT).await;
     let top = browser.get("/").await;
-    proxy.make(Trouble::Stall);
+    proxy.inject(Fault::Stall);
     let answer = browser.submit(&top, "/logout", &[]).await;
-    proxy.make(Trouble::None);
+    proxy.inject(Fault::None);
     assert_eq!(answer.status, 503);
     assert!(!answer.body.contains(uncounted), "{answer:?}");
 }

@@ -33,11 +33,11 @@ async fn r_systemd_is_notified_of_readiness_problems_and_stopping() {
     // It serves, although every server is missing.
     let before = socket.wait_for("READY=1", |message| message == "READY=1\n");
     assert_eq!(before, Vec::<String>::new());
-    socket.wait_for("both to be wanting", |message| {
+    socket.wait_for("both to be missing", |message| {
         message.starts_with("STATUS=database: ") && message.ends_with("; ARI is not connected\n")
     });
     postgres.start().unwrap();
-    socket.wait_for("Asterisk to be wanting", |message| message == "STATUS=ARI is not connected\n");
+    socket.wait_for("Asterisk to be missing", |message| message == "STATUS=ARI is not connected\n");
     fake.refuse(false);
     socket.wait_for("it to be ready", |message| message == "STATUS=ready\n");
     for _ in 0..SIGNS {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use karipass_lab::certificate;
-use karipass_lab::collector::{Collector, Treatment};
+use karipass_lab::collector::{FakeCollector, Treatment};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -21,7 +21,7 @@ const KEYED: &str = "12345678";
 
 impl Whole {
     /// A daemon with this collector and these variables.
-    async fn traced(collector: &Collector, more: &[(&str, &str)]) -> Self {
+    async fn traced(collector: &FakeCollector, more: &[(&str, &str)]) -> Self {
         let endpoint = collector.url();
         let given = [("KARIPASS_TRACING_ENDPOINT", &*endpoint), NO_NOTICE];
         Self::ready(&[&given, more].concat()).await
@@ -45,7 +45,7 @@ impl Whole {
 struct Taken(Vec<Span>);
 
 impl Taken {
-    fn by(collector: &Collector) -> Self {
+    fn by(collector: &FakeCollector) -> Self {
         let requests = collector.bodies();
         let requests = requests.iter().map(|body| ExportTraceServiceRequest::decode(&**body));
         let resources = requests.flat_map(|request| request.unwrap().resource_spans);
@@ -92,7 +92,7 @@ fn contains(body: &[u8], text: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_call_and_a_login_are_one_trace_each_and_show_no_secret() {
-    let collector = Collector::start().unwrap();
+    let collector = FakeCollector::start().unwrap();
     // Traces do not depend on what is logged.
     let mut whole = Whole::traced(&collector, &[("KARIPASS_LOG_FILTER", "warn")]).await;
     whole.store("traced.1").await;
@@ -145,7 +145,7 @@ async fn r_a_call_and_a_login_are_one_trace_each_and_show_no_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r_an_outage_of_the_collector_is_logged_once_and_its_spans_are_counted() {
-    let collector = Collector::start().unwrap();
+    let collector = FakeCollector::start().unwrap();
     let whole = Whole::traced(&collector, &[]).await;
     collector.treat(Treatment::Refused);
     let page = format!("{}/login", whole.daemon.base);
@@ -170,7 +170,7 @@ async fn r_a_collector_that_hangs_delays_neither_calls_nor_the_shutdown() {
     const REQUESTS: usize = 6000;
     const AT_ONCE: usize = 50;
     const END_TIMEOUT: Duration = Duration::from_secs(10);
-    let collector = Collector::start().unwrap();
+    let collector = FakeCollector::start().unwrap();
     let mut whole = Whole::traced(&collector, &[]).await;
     collector.treat(Treatment::Unanswered);
     let page = format!("{}/no-such-page", whole.daemon.base);
@@ -195,7 +195,7 @@ async fn r_a_collector_that_hangs_delays_neither_calls_nor_the_shutdown() {
 async fn r_a_collector_is_reached_over_tls_and_must_have_a_known_authority() {
     let folder = tempfile::tempdir().unwrap();
     certificate::certify_in(folder.path(), &["127.0.0.1"]).unwrap();
-    let collector = Collector::start_tls(folder.path()).unwrap();
+    let collector = FakeCollector::start_tls(folder.path()).unwrap();
     let file = |name: &str| folder.path().join(name);
     let get = async |authority: &Path| {
         let authority = authority.to_str().unwrap();

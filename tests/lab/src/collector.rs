@@ -25,14 +25,14 @@ pub enum Treatment {
 }
 
 /// A running collector; it ends when dropped.
-pub struct Collector {
+pub struct FakeCollector {
     address: SocketAddr,
     is_tls: bool,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<CollectorState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct CollectorState {
     treatment: Treatment,
     /// The bodies that were taken.
     bodies: Vec<Vec<u8>>,
@@ -41,7 +41,7 @@ struct State {
     is_closed: bool,
 }
 
-impl Collector {
+impl FakeCollector {
     /// Starts one on a free port.
     pub fn start() -> Result<Self> {
         Self::listen(None)
@@ -61,7 +61,7 @@ impl Collector {
     fn listen(tls: Option<Arc<ServerConfig>>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (address, is_tls) = (listener.local_addr()?, tls.is_some());
-        let state = Arc::<Mutex<State>>::default();
+        let state = Arc::<Mutex<CollectorState>>::default();
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -98,18 +98,22 @@ impl Collector {
     }
 }
 
-impl Drop for Collector {
+impl Drop for FakeCollector {
     fn drop(&mut self) {
         lock(&self.state).is_closed = true;
         let _ = TcpStream::connect(self.address); // wakes the listener
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<CollectorState>) -> MutexGuard<'_, CollectorState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, state: &Mutex<State>) -> Result<()> {
+fn serve(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    state: &Mutex<CollectorState>,
+) -> Result<()> {
     match tls {
         Some(tls) => answer_all(StreamOwned::new(ServerConnection::new(tls)?, stream), state),
         None => answer_all(stream, state),
@@ -117,7 +121,7 @@ fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, state: &Mutex<State>
 }
 
 /// Answers the requests of a connection until its end.
-fn answer_all(stream: impl Read + Write, state: &Mutex<State>) -> Result<()> {
+fn answer_all(stream: impl Read + Write, state: &Mutex<CollectorState>) -> Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(body) = receive(&mut stream)? {
         let treatment = lock(state).treatment;

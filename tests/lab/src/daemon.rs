@@ -40,7 +40,7 @@ struct Ari {
 }
 
 impl Ari {
-    fn of(asterisk: &AsteriskSetup) -> Self {
+    fn from_setup(asterisk: &AsteriskSetup) -> Self {
         let (address, password) = (asterisk.ari, asterisk.ari_password.clone());
         Self { address, password, etc: asterisk.etc() }
     }
@@ -84,7 +84,7 @@ impl DaemonSetup {
             folder: folder.into(),
             https: ports::free_tcp()?,
             operators: (Ipv4Addr::LOCALHOST, ports::free_tcp()?).into(),
-            asterisks: vec![Ari::of(asterisk)],
+            asterisks: vec![Ari::from_setup(asterisk)],
             database: database.clone(),
             variables: Vec::new(),
         })
@@ -93,7 +93,7 @@ impl DaemonSetup {
     /// Adds another Asterisk. The variables of the first are then `KARIPASS_ARI_1_…`.
     #[must_use]
     pub fn another_asterisk(mut self, asterisk: &AsteriskSetup) -> Self {
-        self.asterisks.push(Ari::of(asterisk));
+        self.asterisks.push(Ari::from_setup(asterisk));
         self
     }
 

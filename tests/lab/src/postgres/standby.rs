@@ -11,7 +11,7 @@ use super::{Durability, PREFIX, Postgres};
 use crate::folder;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-const WITHIN: Duration = Duration::from_secs(30);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The wait of the primary's commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +68,13 @@ impl Postgres {
 
 /// Waits until the query returns true.
 async fn until(superuser: &Client, query: &str) -> Result<()> {
-    let until = Instant::now() + WITHIN;
+    let until = Instant::now() + CHANGE_TIMEOUT;
     loop {
         let said = superuser.query_one(query, &[]).await.with_context(|| query.to_owned())?;
         if said.get::<_, Option<bool>>(0) == Some(true) {
             return Ok(());
         }
-        ensure!(Instant::now() < until, "not within {WITHIN:?}: {query}");
+        ensure!(Instant::now() < until, "not within {CHANGE_TIMEOUT:?}: {query}");
         sleep(POLL_INTERVAL).await;
     }
 }

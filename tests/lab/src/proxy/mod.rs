@@ -24,15 +24,15 @@ use messages::{Group, Messages, contains};
 const SOCKET: &str = ".s.PGSQL.5432";
 const CHUNK_BYTES: usize = 8 * 1024;
 
-/// What happens to connections.
+/// A fault of the connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Fault {
     /// Forwards everything.
     #[default]
     None,
     /// Forwards nothing, in either direction.
     Stall,
-    /// Holds the message at this point back until the trouble changes.
+    /// Holds the message at this point back until the fault changes.
     HoldAt(Point),
     /// Forwards the message at this point to the server, and nothing afterwards.
     StallAfter(Point),
@@ -46,7 +46,7 @@ pub enum Trouble {
     CutAnswer(Point),
 }
 
-/// The point of the clients' messages at which the trouble occurs.
+/// The point of the clients' messages at which the fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// Any message with this word.
@@ -62,7 +62,7 @@ pub const COMMIT: Point = Point::Commit(1);
 #[derive(Clone)]
 pub struct CutCommit {
     /// How.
-    pub trouble: Trouble,
+    pub fault: Fault,
     transaction: Arc<Vec<u8>>,
 }
 
@@ -82,9 +82,9 @@ pub struct PostgresProxy {
 
 #[derive(Default)]
 struct ProxyState {
-    trouble: watch::Sender<Trouble>,
+    fault: watch::Sender<Fault>,
     commits: AtomicUsize,
-    meetings: AtomicUsize,
+    occurrences: AtomicUsize,
     cut: Mutex<Vec<CutCommit>>,
     answered_bytes: AtomicUsize,
     /// Whether clients' `options` do not reach the server.
@@ -112,14 +112,14 @@ impl PostgresProxy {
         self.shared.drops_options.store(true, Ordering::Relaxed);
     }
 
-    /// Sets the trouble from now on.
-    pub fn make(&self, trouble: Trouble) {
-        self.shared.trouble.send_replace(trouble);
+    /// Injects the fault from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.fault.send_replace(fault);
     }
 
-    /// How often the trouble has occurred.
-    pub fn meetings(&self) -> usize {
-        self.shared.meetings.load(Ordering::Relaxed)
+    /// How often the fault has occurred.
+    pub fn occurrences(&self) -> usize {
+        self.shared.occurrences.load(Ordering::Relaxed)
     }
 
     /// The commits that were cut, in order.
@@ -134,16 +134,16 @@ impl PostgresProxy {
 }
 
 impl ProxyState {
-    /// The trouble that `group` causes.
-    fn met_by(&self, group: &Group) -> Trouble {
-        let trouble = *self.trouble.borrow();
-        let is_met = match trouble {
-            Trouble::None | Trouble::Stall => false,
-            Trouble::HoldAt(point)
-            | Trouble::StallAfter(point)
-            | Trouble::CutBefore(point)
-            | Trouble::CutAfter(point)
-            | Trouble::CutAnswer(point) => match point {
+    /// The fault that occurs at `group`.
+    fn fault_at(&self, group: &Group) -> Fault {
+        let fault = *self.fault.borrow();
+        let occurs = match fault {
+            Fault::None | Fault::Stall => false,
+            Fault::HoldAt(point)
+            | Fault::StallAfter(point)
+            | Fault::CutBefore(point)
+            | Fault::CutAfter(point)
+            | Fault::CutAnswer(point) => match point {
                 Point::Word(word) => group.has(word),
                 Point::Commit(every) => {
                     group.commits
@@ -151,22 +151,21 @@ impl ProxyState {
                 }
             },
         };
-        if !is_met {
-            return Trouble::None;
+        if !occurs {
+            return Fault::None;
         }
-        let cuts =
-            matches!(trouble, Trouble::CutBefore(_) | Trouble::CutAfter(_) | Trouble::CutAnswer(_));
+        let cuts = matches!(fault, Fault::CutBefore(_) | Fault::CutAfter(_) | Fault::CutAnswer(_));
         if cuts && group.commits {
-            let cut = CutCommit { trouble, transaction: Arc::clone(&group.transaction) };
+            let cut = CutCommit { fault, transaction: Arc::clone(&group.transaction) };
             self.cut.lock().unwrap_or_else(PoisonError::into_inner).push(cut);
         }
-        self.meetings.fetch_add(1, Ordering::Relaxed);
-        trouble
+        self.occurrences.fetch_add(1, Ordering::Relaxed);
+        fault
     }
 
-    /// Waits while `holds` is true of the trouble.
-    async fn wait_while(&self, holds: impl Fn(Trouble) -> bool) {
-        let _ = self.trouble.subscribe().wait_for(|trouble| !holds(*trouble)).await; // never closed
+    /// Waits while `holds` is true of the fault.
+    async fn wait_while(&self, holds: impl Fn(Fault) -> bool) {
+        let _ = self.fault.subscribe().wait_for(|fault| !holds(*fault)).await; // never closed
     }
 }
 
@@ -210,18 +209,18 @@ async fn forward(
 ) -> Option<Cut> {
     loop {
         let group = messages.next().await?;
-        shared.wait_while(|trouble| trouble == Trouble::Stall).await;
-        let met = shared.met_by(&group);
-        match met {
-            Trouble::None | Trouble::Stall => {}
-            Trouble::HoldAt(_) => shared.wait_while(|trouble| trouble == met).await,
+        shared.wait_while(|fault| fault == Fault::Stall).await;
+        let occurring = shared.fault_at(&group);
+        match occurring {
+            Fault::None | Fault::Stall => {}
+            Fault::HoldAt(_) => shared.wait_while(|fault| fault == occurring).await,
             // Before the server gets it, so that no answer passes.
-            Trouble::StallAfter(_) => {
-                shared.trouble.send_replace(Trouble::Stall);
+            Fault::StallAfter(_) => {
+                shared.fault.send_replace(Fault::Stall);
             }
-            Trouble::CutBefore(_) => return None,
-            Trouble::CutAfter(_) => return Some(Cut { group, waits: false }),
-            Trouble::CutAnswer(_) => return Some(Cut { group, waits: true }),
+            Fault::CutBefore(_) => return None,
+            Fault::CutAfter(_) => return Some(Cut { group, waits: false }),
+            Fault::CutAnswer(_) => return Some(Cut { group, waits: true }),
         }
         to.write_all(&group.bytes).await.ok()?;
     }
@@ -231,7 +230,7 @@ async fn forward(
 async fn back(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &ProxyState) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(length @ 1..) = from.read(&mut chunk).await {
-        shared.wait_while(|trouble| trouble == Trouble::Stall).await;
+        shared.wait_while(|fault| fault == Fault::Stall).await;
         shared.answered_bytes.fetch_add(length, Ordering::Relaxed);
         if to.write_all(&chunk[..length]).await.is_err() {
             return;
