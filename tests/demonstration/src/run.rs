@@ -48,7 +48,7 @@ pub struct SharedOptions {
 }
 
 /// All servers; ended in this order.
-struct Servers {
+struct DemonstrationServers {
     daemon: Daemon,
     /// `None` without its packages.
     phone: Option<BrowserPhone>,
@@ -99,7 +99,7 @@ fn say(line: &str) {
 }
 
 /// Asterisk starts in parallel with PostgreSQL; the daemon needs both.
-async fn start(options: &RunOptions, var: &Path) -> Result<Servers> {
+async fn start(options: &RunOptions, var: &Path) -> Result<DemonstrationServers> {
     let karipass = binary()?;
     let phones = phones(var)?;
     let mut setup = AsteriskSetup::new(var.join("asterisk"))?;
@@ -120,7 +120,7 @@ async fn start(options: &RunOptions, var: &Path) -> Result<Servers> {
     setup.lay_out()?;
     setup.import(&repository().join(numbers::CONTRACTS))?;
     let daemon = tokio::task::spawn_blocking(|| Daemon::start(setup)).await??;
-    Ok(Servers { daemon, phone, asterisk, postgres })
+    Ok(DemonstrationServers { daemon, phone, asterisk, postgres })
 }
 
 /// The telephone in the browser, unless its packages could not be fetched, or the caller's variable
@@ -185,7 +185,7 @@ fn phones(var: &Path) -> Result<Vec<Phone>> {
 }
 
 /// Waits until a server ends by itself, and returns its name.
-async fn watch(system: &mut Servers) -> Result<&'static str> {
+async fn watch(system: &mut DemonstrationServers) -> Result<&'static str> {
     loop {
         for child in [&mut system.daemon.child, &mut system.asterisk.child] {
             if child.exit_status()?.is_some() {
@@ -199,7 +199,7 @@ async fn watch(system: &mut Servers) -> Result<&'static str> {
     }
 }
 
-fn summary(system: &Servers, var: &Path) -> Result<String> {
+fn summary(system: &DemonstrationServers, var: &Path) -> Result<String> {
     let numbers = numbers::NUMBERS.map(|(number, hears)| format!("{number}  {hears}"));
     let shown = var.strip_prefix(std::env::current_dir()?).unwrap_or(var).display();
     let sip = system.asterisk.setup.sip;
