@@ -1,5 +1,5 @@
-//! `make call`: a scripted subscriber calls the system of `make run`, sets a temporary password, and
-//! logs in with it. Prints what was heard, keyed and answered as it happens.
+//! `make call`: a scripted subscriber calls the system of `make run`, sets a temporary password,
+//! and logs in with it. Prints what was heard, keyed and answered as it happens.
 
 use std::time::Instant;
 
