@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::fake_asterisk::{FakeAsterisk, FakeReply};
 use karipass::check::{Finding, Severity, database};
+use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply};
 use karipass_lab::postgres::Database;
 use serde_json::{Value, json};
 

@@ -18,7 +18,6 @@ mod check;
 mod db;
 mod defence;
 mod demonstration;
-mod fake_asterisk;
 mod flood;
 mod help_desk;
 mod login;

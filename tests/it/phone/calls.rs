@@ -12,7 +12,7 @@ const LOCKS: &str = "SELECT count(*) FROM pg_locks
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_call_stores_a_password_and_says_so() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call_up_to_confirmation("whole.1").await;
+    rig.fake.call_up_to_confirmation("whole.1", CONTRACT).await;
     assert!(rig.passwords().await.is_empty());
     rig.fake.press("whole.1", "12345678");
     rig.fake.wait_for_playback("whole.1", "completed").await;
@@ -40,7 +40,7 @@ async fn p12_the_next_guidance_is_queued_before_the_silence_is_stopped() {
     let mut requests = rig.fake.requests();
     requests.retain(|request| request.method != "GET");
     let place = |method: &str, part: &str| {
-        let found = |request: &crate::fake_asterisk::ReceivedRequest| {
+        let found = |request: &karipass_lab::fake_asterisk::ReceivedRequest| {
             request.method == method && request.path.ends_with(part)
         };
         requests.iter().position(found).unwrap()
@@ -78,7 +78,7 @@ async fn p2_an_untrusted_caller_hears_not_available_and_leaves_an_audit_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p13_hanging_up_while_the_commit_waits_stores_nothing() {
     let rig = Rig::start(RigOptions::default()).await;
-    rig.fake.call_up_to_confirmation("early.1").await;
+    rig.fake.call_up_to_confirmation("early.1", CONTRACT).await;
     let mut owner = rig.database.owner().await.unwrap();
     let lock = owner.transaction().await.unwrap();
     lock.query("SELECT FROM contract FOR UPDATE", &[]).await.unwrap();
@@ -208,7 +208,7 @@ async fn calls_while_the_line_closes_continue_in_the_dialplan_and_the_others_fin
     let mut options = RigOptions::default();
     options.timeouts.shutdown_grace = Duration::from_secs(30);
     let mut rig = Rig::start(options).await;
-    rig.fake.call_up_to_confirmation("closing.1").await;
+    rig.fake.call_up_to_confirmation("closing.1", CONTRACT).await;
     rig.stop();
     rig.wait_until_unready().await;
     rig.fake.call("closing.2", &TRUSTED);

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use crate::fake_asterisk::{FakeAsterisk, FakeReply};
 use domain::dialog::prompt::SOUNDS;
 use karipass::check::Severity::{Error, Warning};
 use karipass::check::asterisk::check;
 use karipass::check::{Expected, Finding, Severity};
 use karipass::config::{AriSettings, Secret};
+use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::{FakeReply, Handshakes};
 use domain::dialog::Limits;
+use karipass_lab::fake_asterisk::{FakeReply, Handshakes};
 use serde_json::json;
 
 use super::rig::{Rig, RigOptions, TRUSTED, lines_with, wait_until};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::FakeReply;
 use karipass::asterisk::Timeouts;
 use karipass::clock;
 use karipass::hashing::Cost;
+use karipass_lab::fake_asterisk::FakeReply;
 
 use super::rig::{ADDITIONAL, CONTRACT, Rig, RigOptions, TRUSTED, wait_until};
 use crate::support::WAIT_TIMEOUT;

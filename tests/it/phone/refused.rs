@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::FakeReply;
 use domain::dialog::Limits;
+use karipass_lab::fake_asterisk::FakeReply;
 use serde_json::json;
 
 use super::rig::{Rig, RigOptions};

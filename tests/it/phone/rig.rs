@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::fake_asterisk::FakeAsterisk;
 use domain::dialog::Limits;
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::{CallLimits, LineHealth, LiveCalls, PhoneLine, Timeouts};
@@ -16,6 +15,7 @@ use karipass::auth::AuthService;
 use karipass::config::{AriSettings, DatabaseSettings, Secret};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
+use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde_json::Value;

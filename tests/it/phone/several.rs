@@ -1,8 +1,8 @@
 //! Several daemons at one Asterisk, several Asterisks at one daemon, and as many calls as are
 //! allowed.
 
-use crate::fake_asterisk::{FakeAsterisk, FakeReply};
 use domain::dialog::prompt::SOUNDS;
+use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply};
 use serde_json::json;
 
 use super::rig::{CONTRACT, Rig, RigOptions, TRUSTED};

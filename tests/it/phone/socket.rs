@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::fake_asterisk::{FakeAsterisk, FakeReply, Handshakes};
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::Timeouts;
+use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply, Handshakes};
 use serde_json::json;
 
 use super::rig::{self, Rig, RigOptions, SOON, TRUSTED};

@@ -14,9 +14,9 @@ mod traces;
 
 use std::time::Duration;
 
-use crate::fake_asterisk::FakeAsterisk;
 use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
+use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 

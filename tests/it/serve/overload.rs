@@ -25,7 +25,7 @@ async fn r_calls_continue_beside_slow_connections_and_a_flood_of_logins() {
     let flood = QueueFlood::begin(&whole.daemon.base).await;
     for call in 0..5 {
         let channel = format!("stored.{call}");
-        whole.fake.call_up_to_confirmation(&channel).await;
+        whole.fake.call_up_to_confirmation(&channel, NUMBER).await;
         whole.fake.press(&channel, "12345678");
         whole.fake.wait_for_playback(&channel, "completed").await;
         whole.fake.hang_up(&channel);

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::fake_asterisk::FakeReply;
 use karipass::auth::{Audience, Seals};
 use karipass::clock;
 use karipass::hashing::Keys;
+use karipass_lab::fake_asterisk::FakeReply;
 use serde_json::json;
 
 use super::Whole;
@@ -121,7 +121,7 @@ async fn r_sighup_reads_keys_and_passwords_again_and_ends_nothing() {
     assert!(opened.is_some(), "the new key seals tokens");
     let renewed = async || superuser.query_one(OF_NEW_KEY, &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(renewed().await, 1, "a good login renews the hash with the new key");
-    whole.fake.call_up_to_confirmation("new.1").await;
+    whole.fake.call_up_to_confirmation("new.1", NUMBER).await;
     whole.fake.press("new.1", "12345678");
     whole.fake.wait_for_playback("new.1", "completed").await;
     assert_eq!(renewed().await, 1, "the phone hashes with the new key");

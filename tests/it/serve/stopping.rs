@@ -55,7 +55,7 @@ async fn r_on_shutdown_readyz_fails_first_and_the_site_continues() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r_on_shutdown_a_call_under_way_is_heard_out() {
     let mut whole = Whole::ready(&[NO_NOTICE]).await;
-    whole.fake.call_up_to_confirmation("heard.1").await;
+    whole.fake.call_up_to_confirmation("heard.1", NUMBER).await;
     whole.terminate();
     wait_until("the site's end", async || !listens(&whole.daemon.base)).await;
     assert!(!whole.is_set().await);

@@ -4,9 +4,9 @@ use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::fake_asterisk::FakeAsterisk;
 use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
+use karipass_lab::fake_asterisk::FakeAsterisk;
 use tempfile::TempDir;
 
 use crate::site::{self, SiteDaemon};

@@ -34,7 +34,7 @@ impl Whole {
 
     /// A call that stores [`KEYED`].
     async fn store(&self, channel: &str) {
-        self.fake.call_up_to_confirmation(channel).await;
+        self.fake.call_up_to_confirmation(channel, NUMBER).await;
         self.fake.press(channel, KEYED);
         self.fake.wait_for_playback(channel, "completed").await;
         self.fake.hang_up(channel);

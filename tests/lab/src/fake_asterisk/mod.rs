@@ -4,7 +4,6 @@
 //! It keeps channels with their queues of playbacks and reports on them as Asterisk 22 does. A test
 //! calls, presses keys and hangs up. It may have any request answered late, wrongly or never,
 //! events repeated, dropped or garbled, and connections cut. Every request is recorded.
-//! events repeated, forgotten or garbled, and connections cut. Every request is written down.
 
 mod channels;
 mod wire;
@@ -14,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use karipass::clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -30,6 +28,8 @@ const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// A request that has arrived.
 #[derive(Debug, Clone)]
 pub struct ReceivedRequest {
+    /// When all of it had arrived.
+    pub at: Instant,
     /// The connection it came on, counted from 0.
     pub connection: usize,
     /// `GET`, `POST`, …
@@ -144,7 +144,7 @@ impl FakeAsterisk {
         });
         let mut server = JoinSet::new();
         server.spawn(wire::listen(listener, Arc::clone(&state)));
-        Ok(Self { url, state, began: clock::now(), _server: server })
+        Ok(Self { url, state, began: Instant::now(), _server: server })
     }
 
     /// The value of `ari.url`.

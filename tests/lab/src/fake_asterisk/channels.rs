@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::wire::Outgoing;
 use super::{FakeAsterisk, FakeState, ReceivedRequest};
-use crate::site::NUMBER;
 
 /// The destination of every channel's audio.
 const MEDIA: &str = "127.0.0.2:40000";
@@ -15,6 +14,8 @@ const MEDIA: &str = "127.0.0.2:40000";
 #[derive(Default)]
 pub(super) struct FakeChannel {
     queue: VecDeque<FakePlayback>,
+    /// How many playbacks have been asked for.
+    requested: usize,
     answered: bool,
     /// The identity that the dialplan has written on it, with the channel's id.
     identity: Option<String>,
@@ -24,6 +25,15 @@ struct FakePlayback {
     id: String,
     media: Vec<String>,
     stopped: bool,
+}
+
+impl FakePlayback {
+    /// Whether its sounds include `sound`. What follows a silence by itself does not count.
+    fn includes(&self, sound: &str) -> bool {
+        let is_silent = self.media.first().is_some_and(|media| media.ends_with("/quiet"));
+        let heard = if is_silent { 1 } else { self.media.len() };
+        self.media.iter().take(heard).any(|media| media.ends_with(sound))
+    }
 }
 
 impl FakeAsterisk {
@@ -129,9 +139,9 @@ impl FakeAsterisk {
         self.playing_before(channel, sound, 1).await
     }
 
-    /// A call from [`NUMBER`] for the line's password that waits for its confirmation.
-    pub async fn call_up_to_confirmation(&self, channel: &str) {
-        self.call(channel, &["trusted", NUMBER]);
+    /// A call from `caller` for the line's password that waits for its confirmation.
+    pub async fn call_up_to_confirmation(&self, channel: &str, caller: &str) {
+        self.call(channel, &["trusted", caller]);
         self.wait_for_playback(channel, "menu").await;
         self.press(channel, "1");
         self.wait_for_playback(channel, "set-password").await;
@@ -139,15 +149,26 @@ impl FakeAsterisk {
         self.wait_for_playback(channel, "confirm-password").await;
     }
 
+    /// How many channels have been given a prompt and the silence behind it.
+    pub fn count_prompted(&self) -> usize {
+        self.state.lock().channels.values().filter(|channel| channel.requested > 1).count()
+    }
+
+    /// How many channels play something whose sounds include `sound`, with more queued behind it:
+    /// the daemon knows that it plays.
+    pub fn count_playing(&self, sound: &str) -> usize {
+        let state = self.state.lock();
+        let queues = state.channels.values().map(|channel| &channel.queue);
+        let playing = queues.filter(|queue| queue.len() > 1).filter_map(VecDeque::front);
+        playing.filter(|playback| playback.includes(sound)).count()
+    }
+
     async fn playing_before(&self, channel: &str, sound: &str, queued: usize) -> String {
         let what = format!("{sound} on {channel}");
         self.until(&what, |state| {
             let queue = &state.channels.get(channel)?.queue;
             let playback = queue.front().filter(|_| queue.len() > queued)?;
-            let is_silent = playback.media.first().is_some_and(|media| media.ends_with("/quiet"));
-            let heard = if is_silent { 1 } else { playback.media.len() };
-            let found = playback.media.iter().take(heard).any(|media| media.ends_with(sound));
-            found.then(|| playback.id.clone())
+            playback.includes(sound).then(|| playback.id.clone())
         })
         .await
     }
@@ -246,6 +267,7 @@ impl FakeState {
 
     fn play(&mut self, channel: &str, playback: &str, query: &str) -> (u16, Value) {
         let Some(playing) = self.channels.get_mut(channel) else { return gone() };
+        playing.requested += 1;
         let media = query.split_once("media=").map_or("", |(_, media)| media);
         playing.queue.push_back(FakePlayback {
             id: playback.to_owned(),
@@ -272,11 +294,18 @@ impl FakeState {
         done()
     }
 
+    /// The channel that has this playback: the one that it is named after, if there is one.
     fn channel_of(&self, playback: &str) -> Option<String> {
-        let mut playing = self.channels.iter();
-        let (id, _) = playing
-            .find(|(_, channel)| channel.queue.iter().any(|queued| queued.id == playback))?;
-        Some(id.clone())
+        let plays = |(_, channel): &(&String, &FakeChannel)| {
+            channel.queue.iter().any(|queued| queued.id == playback)
+        };
+        let named = playback.rsplit_once('-');
+        let named = named.and_then(|(channel, _)| self.channels.get_key_value(channel));
+        let found = match named {
+            Some(named) => Some(named).filter(plays),
+            None => self.channels.iter().find(plays),
+        };
+        found.map(|(id, _)| id.clone())
     }
 
     fn finish(&mut self, channel: &str, end: &str) {

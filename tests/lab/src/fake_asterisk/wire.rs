@@ -3,10 +3,11 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -41,26 +42,25 @@ pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Serves a connection until either side closes it.
-async fn serve(mut stream: TcpStream, number: usize, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, number: usize, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true); // faster if possible
     if opens_a_socket(&stream).await {
         hold_socket(stream, number, &shared).await;
         return;
     }
     shared.change(|state| state.open += 1);
-    converse(&mut stream, number, &shared).await;
-    drop(stream);
+    converse(BufStream::new(stream), number, &shared).await;
     shared.change(|state| state.open -= 1);
 }
 
 /// Answers requests until either side closes the connection.
-async fn converse(stream: &mut TcpStream, number: usize, shared: &Shared) {
+async fn converse(mut stream: BufStream<TcpStream>, number: usize, shared: &Shared) {
     let mut closing = shared.idle.subscribe();
     loop {
         let request = tokio::select! {
             biased;
             _ = closing.changed() => return,
-            request = read(stream, number) => request,
+            request = read(&mut stream, number) => request,
         };
         let Some(request) = request else { return };
         let reply = note(shared, &request);
@@ -80,7 +80,9 @@ async fn converse(stream: &mut TcpStream, number: usize, shared: &Shared) {
         };
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let head = format!("HTTP/1.1 {status} So\r\nContent-Length: {}\r\n\r\n", body.len());
-        if stream.write_all((head + body.as_str()).as_bytes()).await.is_err() {
+        if stream.write_all((head + body.as_str()).as_bytes()).await.is_err()
+            || stream.flush().await.is_err()
+        {
             return;
         }
     }
@@ -117,7 +119,7 @@ async fn opens_a_socket(stream: &TcpStream) -> bool {
 }
 
 /// Reads one request; `None` at the connection's end.
-async fn read(stream: &mut TcpStream, connection: usize) -> Option<ReceivedRequest> {
+async fn read(stream: &mut BufStream<TcpStream>, connection: usize) -> Option<ReceivedRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -137,6 +139,7 @@ async fn read(stream: &mut TcpStream, connection: usize) -> Option<ReceivedReque
     stream.read_exact(&mut body).await.ok()?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Some(ReceivedRequest {
+        at: Instant::now(),
         connection,
         method: method.to_owned(),
         path: path.strip_prefix("/ari").unwrap_or(path).to_owned(),
@@ -158,6 +161,7 @@ async fn hold_socket(stream: TcpStream, connection: usize, shared: &Arc<Shared>)
     let accepted = tokio_tungstenite::accept_hdr_async(stream, |upgrade: &Upgrade, accepted| {
         let authorization = upgrade.headers().get("authorization");
         let request = ReceivedRequest {
+            at: Instant::now(),
             connection,
             method: upgrade.method().to_string(),
             path: upgrade.uri().path().trim_start_matches("/ari").to_owned(),
