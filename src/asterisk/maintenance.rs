@@ -1,5 +1,6 @@
 //! Tasks of a connection beside reading events, one after the other.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -66,7 +67,8 @@ impl Maintenance {
     async fn snapshot(&self, mut known: Vec<String>) -> Result<ChannelSnapshot, RestError> {
         self.asterisk.rest.filter_events(&self.asterisk.app).await?;
         let present = self.list_channels().await?;
-        known.retain(|channel| !present.contains(channel));
+        let listed: HashSet<&String> = present.iter().collect();
+        known.retain(|channel| !listed.contains(channel));
         Ok(ChannelSnapshot { present, gone: known })
     }
 
@@ -81,7 +83,10 @@ impl Maintenance {
             if !channels.is_empty() {
                 sleep(self.timeouts.event_lag).await;
                 match self.list_channels().await {
-                    Ok(present) => channels.retain(|channel| present.contains(channel)),
+                    Ok(present) => {
+                        let present: HashSet<String> = present.into_iter().collect();
+                        channels.retain(|channel| present.contains(channel));
+                    }
                     Err(error) => {
                         warn!(error = %ErrorChain(&error), "could not list the channels again");
                     }
