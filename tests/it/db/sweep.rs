@@ -162,4 +162,5 @@ async fn a_day(database: &Database) {
     let set = temporary(NUMBER, AuthUnit::AdminUser, one);
     assert_eq!(db.set_temporary(&set).await.unwrap(), SetOutcome::Stored);
     db.sweep().await.unwrap();
+    db.prune_audit(domain::rules::AUDIT_RETENTION).await.unwrap();
 }
