@@ -32,7 +32,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     let at = |number: &str, rate: u32| {
         let reactions = system.calls(number, &callers[..(rate * LASTS_S) as usize], rate)?;
         let Reactions { failed, served_late, refused, disturbed, .. } = &reactions;
-        println!(
+        eprintln!(
             "{rate} calls a second: {failed} failed, {served_late} heard no menu, {refused} were \
              refused, {disturbed} were called badly"
         );
@@ -49,9 +49,9 @@ pub fn measure() -> Result<Vec<Figure>> {
         }
         anyhow::Ok(good)
     };
-    println!("plain dialplan…");
+    eprintln!("plain dialplan…");
     let dialplan = all_good(YARDSTICK)?;
-    println!("karipass…");
+    eprintln!("karipass…");
     let good = all_good(SET_UP_NUMBER)?;
     let rate = Figure::new("calls a second, all good", f64::from(good), "/s");
     let mut figures = vec![rate.with_baseline(f64::from(dialplan)).ratio_at_least(0.85)];

@@ -33,7 +33,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     let began = Instant::now();
     let superuser = runtime.block_on(postgres.superuser(&database.name))?;
     runtime.block_on(fill(&superuser))?;
-    println!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
+    eprintln!("{ROWS} sessions were made in {:.0} s", began.elapsed().as_secs_f64());
     let url = Secret::from(database.daemon_url);
     let db = Db::for_daemon(&DatabaseSettings { url, owner_url: None, max_connections: 2 })?;
     // The first one connects.

@@ -25,19 +25,19 @@ pub fn measure() -> Result<Vec<Figure>> {
     let system = BenchSystem::start(&callers, &[])?;
     let daemon = Process(system.daemon.child.id());
     let switch = Process(system.asterisk.child.id());
-    println!("{CALLS} calls to plain dialplan…");
+    eprintln!("{CALLS} calls to plain dialplan…");
     let began = switch.time()?;
     let dialplan = system.calls(YARDSTICK, &callers, CALLS_PER_SECOND)?;
     let switch_alone = switch.time()?.saturating_sub(began);
-    println!("{CALLS} calls to karipass…");
+    eprintln!("{CALLS} calls to karipass…");
     let before = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
     let karipass = system.calls(SET_UP_NUMBER, &callers, CALLS_PER_SECOND)?;
     let after = [daemon.time()?, daemon.time_of(HASHING)?, switch.time()?];
     let [total, hashing, switch] =
         std::array::from_fn(|index| after[index].saturating_sub(before[index]));
-    println!("{CALLS} calls to karipass, all keyed ahead…");
+    eprintln!("{CALLS} calls to karipass, all keyed ahead…");
     let ahead = system.keyed_ahead(&callers, CALLS_PER_SECOND)?;
-    println!("{CALLS} calls to karipass beside {OVERLOAD} times the logins that it can verify…");
+    eprintln!("{CALLS} calls to karipass beside {OVERLOAD} times the logins that it can verify…");
     let flooded = flooded(&system, &callers)?;
     let mut figures = compared(karipass, dialplan, flooded);
     figures.extend(keyed_ahead(ahead)?);
@@ -123,7 +123,7 @@ fn flooded(system: &BenchSystem, callers: &[String]) -> Result<Reactions> {
     let running = flood.begin(OVERLOAD * capacity)?;
     let reactions = system.calls(SET_UP_NUMBER, callers, CALLS_PER_SECOND)?;
     let Counted { verified, busy, failed, .. } = running.end()?;
-    println!(
+    eprintln!(
         "{capacity:.0} logins a second can be verified: {verified} were, {busy} refused, {failed} failed"
     );
     Ok(reactions)

@@ -24,7 +24,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     let spent = daemon.time_of(HASHING)?.saturating_sub(before);
     let each = spent.as_secs_f64() / f64::from(MEASURED);
     let loaded = beside_spinning_threads(|| flood.capacity())?;
-    println!(
+    eprintln!(
         "{:.1} ms of a core for each login; {quiet:.1} a second, and {loaded:.1} on busy cores",
         each * 1e3
     );

@@ -1,7 +1,9 @@
 //! The measurements of `make bench`: a hash beside C libargon2, the start of a daemon, and 200
 //! calls beside the same flow in plain dialplan. Also the highest rate of calls without a failure,
 //! logins on a machine without idle time, the clean-up of tables with millions of rows, a million
-//! numbers imported and exported, and Lighthouse's opinion of the pages' speed. Prints a table and
+//! numbers imported and exported, and Lighthouse's opinion of the pages' speed. Then what a fake Asterisk or no telephone is enough
+//! for: events a second, ten thousand calls at once, requests that do not hash, and ten million
+//! numbers. A simulated busy hour gives the sizes of `docs/performance.md`. Prints a table and
 //! writes it to `target/bench.json`.
 //!
 //! A missed target is a figure like any other; only a failed measurement is an error. Both sides of
@@ -17,10 +19,13 @@ mod calls;
 mod capacity;
 mod clean_up;
 mod contracts;
+mod events;
+mod fake_system;
 mod figure;
 mod hash;
 mod line;
 mod logins;
+mod many_calls;
 mod pages;
 mod reaction;
 mod script;
@@ -39,18 +44,21 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 8] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
     ("capacity", capacity::measure),
+    ("events", events::measure),
+    ("many_calls", many_calls::measure),
     ("logins", logins::measure),
     ("clean_up", clean_up::measure),
     ("contracts", contracts::measure),
     ("pages", pages::measure),
 ];
 
-/// Runs the measurements that the arguments name, or all of them.
+/// Runs the measurements that the arguments name, or all of them. Progress goes to the standard
+/// error; the result is a table.
 fn main() -> Result<()> {
     // Cargo adds more options.
     let chosen: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
@@ -63,15 +71,16 @@ fn main() -> Result<()> {
     let mut figures = Vec::new();
     for (name, measure) in MEASURES {
         if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
-            println!("{name}…");
+            eprintln!("{name}…");
             figures.extend(measure()?);
         }
     }
     println!("\n{}", figure::table(&figures));
     if chosen.is_empty() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.json");
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        let file = target.join("bench.json");
         fs::write(&file, figure::json(&figures)?)?;
-        println!("\nwritten to {}", file.display());
+        eprintln!("\nwritten to {}", file.display());
     }
     Ok(())
 }

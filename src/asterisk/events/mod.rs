@@ -158,8 +158,9 @@ pub struct MalformedEvent {
     bytes: usize,
 }
 
+/// A frame as it comes: the parts that this daemon uses.
 #[derive(Deserialize)]
-struct Frame<'a> {
+pub struct Frame<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]

@@ -290,16 +290,16 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 /// The calls under way at the daemon of this operators' listener; none if nobody answers.
 pub fn calls(operators: SocketAddr) -> f64 {
-    sum(operators, "karipass_calls ")
+    metric(operators, "karipass_calls ")
 }
 
 /// The calls that the daemon of this operators' listener has refused; none if nobody answers.
 pub fn refused_calls(operators: SocketAddr) -> usize {
-    sum(operators, "karipass_calls_refused_total{")
+    metric(operators, "karipass_calls_refused_total{")
 }
 
-/// The sum of the metrics whose lines begin so.
-fn sum<N: FromStr + Sum>(operators: SocketAddr, name: &str) -> N {
+/// The sum of the metrics whose lines begin so; none if nobody answers.
+pub fn metric<N: FromStr + Sum>(operators: SocketAddr, name: &str) -> N {
     let (_, metrics) = get(operators, "/metrics");
     let lines = metrics.lines().filter(|line| line.starts_with(name));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<N>().ok()).sum()
