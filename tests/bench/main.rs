@@ -15,6 +15,7 @@
 #![expect(clippy::indexing_slicing, reason = "a measurement fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "it measures by the clock")]
 
+mod accounts;
 mod calls;
 mod capacity;
 mod clean_up;
@@ -23,11 +24,13 @@ mod events;
 mod fake_system;
 mod figure;
 mod hash;
+mod keep_alive;
 mod line;
 mod logins;
 mod many_calls;
 mod pages;
 mod reaction;
+mod requests;
 mod script;
 mod start;
 mod system;
@@ -44,13 +47,14 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 10] = [
+const MEASURES: [(&str, Measure); 11] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
     ("capacity", capacity::measure),
     ("events", events::measure),
     ("many_calls", many_calls::measure),
+    ("requests", requests::measure),
     ("logins", logins::measure),
     ("clean_up", clean_up::measure),
     ("contracts", contracts::measure),

@@ -19,7 +19,7 @@ use crate::script::Script;
 
 /// The number of `baseline.conf`; no contract has it.
 pub const YARDSTICK: &str = "0664806431";
-const PASSWORD: &str = "27182818";
+pub const PASSWORD: &str = "27182818";
 
 /// Modules for the yardstick only.
 const YARDSTICK_MODULES: &str =
@@ -34,6 +34,7 @@ pub fn callers(number: usize) -> Vec<String> {
 pub struct BenchSystem {
     pub daemon: Daemon,
     pub asterisk: Asterisk,
+    pub database: Database,
     _postgres: Postgres,
     _folder: TempDir,
 }
@@ -61,21 +62,26 @@ impl BenchSystem {
         setup.lay_out()?;
         setup.import_numbers(callers.iter().cloned())?;
         let daemon = Daemon::start(setup)?;
-        Ok(Self { daemon, asterisk, _postgres: postgres, _folder: folder })
+        Ok(Self { daemon, asterisk, database, _postgres: postgres, _folder: folder })
+    }
+
+    /// The way to `number`.
+    pub fn line(&self, number: &str) -> Line {
+        Line::new(self.asterisk.setup.sip, number)
     }
 
     /// Places one call to `number` per caller at `rate` calls a second.
     pub fn calls(&self, number: &str, callers: &[String], rate: u32) -> Result<Reactions> {
-        let line = Line::new(self.asterisk.setup.sip, number);
-        let calls = calls::place(&line, callers, rate, &Script::line_unit(PASSWORD))?;
+        let script = Script::line_unit(PASSWORD);
+        let calls = calls::place(&self.line(number), callers, rate, &script)?;
         Ok(Reactions::from_calls(&calls, callers))
     }
 
     /// The same with callers who key everything ahead: the milliseconds from each last key to
     /// `completed`.
     pub fn keyed_ahead(&self, callers: &[String], rate: u32) -> Result<Vec<f64>> {
-        let line = Line::new(self.asterisk.setup.sip, SET_UP_NUMBER);
-        let calls = calls::place(&line, callers, rate, &Script::keyed_ahead(PASSWORD))?;
+        let script = Script::keyed_ahead(PASSWORD);
+        let calls = calls::place(&self.line(SET_UP_NUMBER), callers, rate, &script)?;
         Ok(reaction::completed_ahead(&calls, callers))
     }
 
