@@ -26,6 +26,7 @@ mod figure;
 mod hash;
 mod keep_alive;
 mod line;
+mod login_load;
 mod logins;
 mod many_calls;
 mod pages;
@@ -47,7 +48,7 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 11] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
@@ -56,6 +57,7 @@ const MEASURES: [(&str, Measure); 11] = [
     ("many_calls", many_calls::measure),
     ("requests", requests::measure),
     ("logins", logins::measure),
+    ("login_load", login_load::measure),
     ("clean_up", clean_up::measure),
     ("contracts", contracts::measure),
     ("pages", pages::measure),

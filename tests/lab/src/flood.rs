@@ -2,6 +2,7 @@
 //! were on another machine.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,15 @@ use crate::child::{lower_priority, wait_until};
 pub const MEASURED: u32 = 200;
 const SIDE_BY_SIDE: usize = 6;
 
-/// Logins with a wrong password for one number without a credential.
+/// Logins of the same kind, one after the other for each of some numbers.
 #[derive(Clone)]
 pub struct Flood {
     api: Api,
-    number: String,
+    numbers: Arc<[String]>,
+    password: &'static str,
+    /// The status of a verified login.
+    verdict: u16,
+    next: Arc<AtomicUsize>,
     counted: Arc<Mutex<Counted>>,
 }
 
@@ -34,12 +39,15 @@ pub struct Running {
 /// The results of a flood's logins.
 #[derive(Debug, Default, Clone)]
 pub struct Counted {
-    /// Verified, and found wrong.
+    /// Verified, with the right verdict.
     pub verified: usize,
     /// Refused because the site is busy.
     pub busy: usize,
     /// Neither: not connected, cut off, or refused because the database is unreachable.
     pub failed: usize,
+    /// How long each verified one took, and each that was refused, in milliseconds.
+    pub verified_ms: Vec<f64>,
+    pub busy_ms: Vec<f64>,
     /// The reason of the last failure.
     pub why: Option<String>,
     /// An answer that a flood must not get.
@@ -47,12 +55,48 @@ pub struct Counted {
 }
 
 impl Flood {
-    /// At the site at `site`, such as `https://localhost:8443`, with its certificate in PEM.
+    /// Wrong logins for one number without a credential, at the site at `site`, such as
+    /// `https://localhost:8443`, with its certificate in PEM.
     pub fn new(site: &str, certificate: &Path, number: &str) -> Result<Self> {
+        Self::with_verdict(site, certificate, vec![number.to_owned()], "00000000", 401)
+    }
+
+    /// Right logins of these numbers, which all have this password.
+    pub fn of_subscribers(
+        site: &str,
+        certificate: &Path,
+        numbers: Vec<String>,
+        password: &'static str,
+    ) -> Result<Self> {
+        Self::with_verdict(site, certificate, numbers, password, 200)
+    }
+
+    fn with_verdict(
+        site: &str,
+        certificate: &Path,
+        numbers: Vec<String>,
+        password: &'static str,
+        verdict: u16,
+    ) -> Result<Self> {
         // Without a time-out: a client that leaves early would free a place, and a slow site would
         // never be full.
         let api = Api::new(site, api::client(certificate)?)?;
-        Ok(Self { api, number: number.to_owned(), counted: Arc::default() })
+        let (next, counted) = (Arc::default(), Arc::default());
+        Ok(Self { api, numbers: numbers.into(), password, verdict, next, counted })
+    }
+
+    /// How long logins take, one after the other, in milliseconds.
+    pub fn one_by_one(&self, logins: usize) -> Result<Vec<f64>> {
+        let flood = Self { counted: Arc::default(), ..self.clone() };
+        let client = flood.clone();
+        runtime()?.block_on(async move {
+            for _ in 0..logins {
+                client.clone().ask().await;
+            }
+        });
+        let counted = flood.counted();
+        ensure!(counted.verified == logins, "logins one by one: {counted:?}");
+        Ok(counted.verified_ms)
     }
 
     /// Logins a second that are verified when only a few are concurrent.
@@ -92,11 +136,20 @@ impl Flood {
     }
 
     async fn ask(self) {
-        let answer = self.api.log_in(&self.number, "00000000").await;
+        let number = &self.numbers[self.next.fetch_add(1, Ordering::Relaxed) % self.numbers.len()];
+        let began = Instant::now();
+        let answer = self.api.log_in(number, self.password).await;
+        let took_ms = began.elapsed().as_secs_f64() * 1e3;
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            Ok((401, _)) => counted.verified += 1,
-            Ok((503, problem)) if problem["code"] == "busy" => counted.busy += 1,
+            Ok((status, _)) if status == self.verdict => {
+                counted.verified += 1;
+                counted.verified_ms.push(took_ms);
+            }
+            Ok((503, problem)) if problem["code"] == "busy" => {
+                counted.busy += 1;
+                counted.busy_ms.push(took_ms);
+            }
             Ok((status, problem)) if status != 503 => {
                 counted.wrong = Some(format!("{status} {problem}"));
             }
