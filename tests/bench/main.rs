@@ -32,6 +32,7 @@ mod many_calls;
 mod pages;
 mod reaction;
 mod requests;
+mod scale;
 mod script;
 mod start;
 mod system;
@@ -48,7 +49,7 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 12] = [
+const MEASURES: [(&str, Measure); 13] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
@@ -58,6 +59,7 @@ const MEASURES: [(&str, Measure); 12] = [
     ("requests", requests::measure),
     ("logins", logins::measure),
     ("login_load", login_load::measure),
+    ("scale", scale::measure),
     ("clean_up", clean_up::measure),
     ("contracts", contracts::measure),
     ("pages", pages::measure),

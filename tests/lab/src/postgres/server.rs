@@ -124,6 +124,12 @@ impl Postgres {
         Ok(address)
     }
 
+    /// Restarts it with further settings, such as `shared_buffers=1GB`.
+    pub fn restart_with(&self, settings: &[&str]) -> Result<()> {
+        self.stop(ShutdownMode::Fast)?;
+        self.start_with(&[&["listen_addresses="], settings].concat())
+    }
+
     fn start_with(&self, settings: &[&str]) -> Result<()> {
         let mut slot = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(slot.is_none(), "PostgreSQL is running already");
