@@ -23,6 +23,7 @@ mod contracts;
 mod events;
 mod fake_system;
 mod figure;
+mod growth;
 mod hash;
 mod keep_alive;
 mod line;
@@ -30,6 +31,7 @@ mod login_load;
 mod logins;
 mod many_calls;
 mod pages;
+mod plot;
 mod reaction;
 mod requests;
 mod scale;
@@ -49,7 +51,7 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
@@ -60,6 +62,7 @@ const MEASURES: [(&str, Measure); 13] = [
     ("logins", logins::measure),
     ("login_load", login_load::measure),
     ("scale", scale::measure),
+    ("growth", growth::measure),
     ("clean_up", clean_up::measure),
     ("contracts", contracts::measure),
     ("pages", pages::measure),

@@ -44,6 +44,14 @@ impl Script {
         script
     }
 
+    /// The same with a pause of this many seconds before each entry.
+    pub fn slow(password: &str, pause_s: f64) -> Self {
+        let mut script = Self(Vec::new());
+        script.listen(pause_s).key("1").listen(pause_s).key(password);
+        script.listen(pause_s).key(password).listen(12.0);
+        script
+    }
+
     /// Keys the same entries ahead, all at once, and then listens.
     pub fn keyed_ahead(password: &str) -> Self {
         let mut script = Self(Vec::new());
