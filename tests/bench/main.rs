@@ -16,6 +16,7 @@
 #![expect(clippy::disallowed_methods, reason = "it measures by the clock")]
 
 mod accounts;
+mod busy_hour;
 mod calls;
 mod capacity;
 mod clean_up;
@@ -51,7 +52,7 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 15] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
@@ -63,6 +64,7 @@ const MEASURES: [(&str, Measure); 14] = [
     ("login_load", login_load::measure),
     ("scale", scale::measure),
     ("growth", growth::measure),
+    ("busy_hour", busy_hour::measure),
     ("clean_up", clean_up::measure),
     ("contracts", contracts::measure),
     ("pages", pages::measure),
