@@ -4,7 +4,7 @@
 //! numbers imported and exported, and Lighthouse's opinion of the pages' speed. Then what a fake Asterisk or no telephone is enough
 //! for: events a second, ten thousand calls at once, requests that do not hash, and ten million
 //! numbers. A simulated busy hour gives the sizes of `docs/performance.md`. Prints a table and
-//! writes it to `target/bench.json`.
+//! writes it to `target/bench.json`, and the machine to `target/bench-machine.json`.
 //!
 //! A missed target is a figure like any other; only a failed measurement is an error. Both sides of
 //! each comparison run on the same machine in the same run. Other load on the machine still shows
@@ -30,6 +30,7 @@ mod keep_alive;
 mod line;
 mod login_load;
 mod logins;
+mod machine;
 mod many_calls;
 mod pages;
 mod plot;
@@ -71,10 +72,11 @@ const MEASURES: [(&str, Measure); 15] = [
 ];
 
 /// Runs the measurements that the arguments name, or all of them. Progress goes to the standard
-/// error; the result is a table.
+/// error; the result is a table, or with `--json` an object with the machine and versions too.
 fn main() -> Result<()> {
     // Cargo adds more options.
-    let chosen: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let (options, chosen): (Vec<String>, Vec<String>) =
+        env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let known = MEASURES.map(|(name, _)| name);
     ensure!(
         chosen.iter().all(|name| known.contains(&name.as_str())),
@@ -88,11 +90,18 @@ fn main() -> Result<()> {
             figures.extend(measure()?);
         }
     }
-    println!("\n{}", figure::table(&figures));
+    if options.iter().any(|option| option == "--json") {
+        let mut report = machine::describe()?;
+        report["figures"] = serde_json::to_value(&figures)?;
+        println!("{report:#}");
+    } else {
+        println!("\n{}", figure::table(&figures));
+    }
     if chosen.is_empty() {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
         let file = target.join("bench.json");
         fs::write(&file, figure::json(&figures)?)?;
+        fs::write(target.join("bench-machine.json"), format!("{:#}\n", machine::describe()?))?;
         eprintln!("\nwritten to {}", file.display());
     }
     Ok(())
