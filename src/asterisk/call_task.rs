@@ -49,6 +49,9 @@ struct CallTask {
 }
 
 /// Runs a call to its end.
+///
+/// What happens at its beginning and at its end is on the heap, so that a call which waits keeps no
+/// room for it.
 pub(super) async fn run(
     asterisk: Arc<AsteriskHandle>,
     mut permit: CallPermit,
@@ -56,14 +59,14 @@ pub(super) async fn run(
     mut mailbox: Receiver<Delivery>,
 ) {
     let (channel, adopted) = (Arc::from(incoming.channel.as_str()), incoming.adopted);
-    let identity = match prepare(&asterisk, &incoming).await {
+    let identity = match Box::pin(prepare(&asterisk, &incoming)).await {
         Ok(identity) => identity,
         Err(error) => {
             warn!(
                 error = %ErrorChain(&error),
                 "could not read the caller ID; continuing the call in the dialplan"
             );
-            return decline(&asterisk, &channel, adopted, mailbox).await;
+            return Box::pin(decline(&asterisk, &channel, adopted, mailbox)).await;
         }
     };
     let (pbx, live_calls) = (asterisk.health.pbx(), &asterisk.services.live_calls);
@@ -73,7 +76,7 @@ pub(super) async fn run(
     let holder = caller.map_or_else(|| Holder::WithoutNumber(trunk()), Holder::Caller);
     if !adopted && !permit.try_share(holder) {
         info!(event = "declined", "declined the call; its number or trunk has no share left");
-        return decline(&asterisk, &channel, adopted, mailbox).await;
+        return Box::pin(decline(&asterisk, &channel, adopted, mailbox)).await;
     }
     let (call, outputs) = Call::start(caller, asterisk.services.limits, clock::now());
     let mut task = CallTask {
@@ -101,7 +104,7 @@ pub(super) async fn run(
         task.perform(outputs, keyed);
         task.update(now);
     }
-    task.finish(mailbox).await;
+    Box::pin(task.finish(mailbox)).await;
 }
 
 /// Stops what another process may have left playing, and returns who calls.

@@ -70,10 +70,13 @@ impl Http {
 
     pub(super) async fn send(&self, request: Request<'_>) -> Result<(), RestError> {
         let _slot = self.acquire_slot().await;
-        let answer = self.execute_timed(request).await?;
-        // A connection is kept only if its answer has been read to the end.
-        answer.bytes().await.map_err(from_transport)?;
-        Ok(())
+        // On the heap, so that a call which sends nothing keeps no room for it.
+        let sent = Box::pin(async {
+            let answer = self.execute_timed(request).await?;
+            // A connection is kept only if its answer has been read to the end.
+            answer.bytes().await.map_err(from_transport)
+        });
+        sent.await.map(drop)
     }
 
     /// Sends a request that may be carried out twice, again if its outcome is unknown. Treats
@@ -98,8 +101,11 @@ impl Http {
         request: Request<'_>,
     ) -> Result<T, RestError> {
         let _slot = self.acquire_slot().await;
-        let answer = self.execute_timed(request).await?;
-        answer.json().await.map_err(|error| RestError::UnexpectedResponse(error.without_url()))
+        let sent = Box::pin(async {
+            let answer = self.execute_timed(request).await?;
+            answer.json().await.map_err(|error| RestError::UnexpectedResponse(error.without_url()))
+        });
+        sent.await
     }
 
     /// Waits for a request slot, first come, first served. Every request has a deadline, so the
