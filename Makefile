@@ -34,7 +34,7 @@ help:
 	@echo 'make lint     format and lints'
 	@echo 'make fuzz     fuzzes every input from outside, FUZZ_SECONDS (600) for each of FUZZ_TARGETS'
 	@echo 'make bench    measures, and writes target/bench.json'
-	@echo '              (FIGURE=hash, start, calls, capacity, logins, clean_up, contracts or pages'
+	@echo '              (FIGURE=hash, calls, capacity or another group of docs/performance.md'
 	@echo '              measures that alone)'
 	@echo 'make screenshots  photographs every page into target/screenshots; five go to docs/screenshots'
 	@echo 'make prompts  synthesises the guidance from asterisk/sounds/words.tsv'
