@@ -1,10 +1,10 @@
-//! The measurements of `make bench`: a hash beside C libargon2, the start of a daemon, and 200
-//! calls beside the same flow in plain dialplan. Also the highest rate of calls without a failure,
-//! logins on a machine without idle time, the clean-up of tables with millions of rows, a million
-//! numbers imported and exported, and Lighthouse's opinion of the pages' speed. Then what a fake Asterisk or no telephone is enough
-//! for: events a second, ten thousand calls at once, requests that do not hash, and ten million
-//! numbers. A simulated busy hour gives the sizes of `docs/performance.md`. Prints a table and
-//! writes it to `target/bench.json`, and the machine to `target/bench-machine.json`.
+//! The measurements of `make bench`, in two kinds. Real calls, logins, pages and tables are
+//! compared with a plain dialplan, bare hashing, C libargon2, or themselves at another size. A fake
+//! Asterisk is enough for events a second and for ten thousand calls at once. A simulated busy hour
+//! gives the sizes of `docs/performance.md`.
+//!
+//! Prints a table, and writes it to `target/bench.json`, and the machine to
+//! `target/bench-machine.json`.
 //!
 //! A missed target is a figure like any other; only a failed measurement is an error. Both sides of
 //! each comparison run on the same machine in the same run. Other load on the machine still shows
