@@ -25,7 +25,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
-use crate::config::{AriSettings, Config};
+use crate::config::{AriSettings, Config, SiteSettings};
 use crate::tls::{CertificateFiles, not_after};
 pub use dialplan_globals::Expected;
 pub use finding::{Finding, Remedy, Severity};
@@ -41,6 +41,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     findings.extend(asterisks.into_iter().flatten());
     findings.extend(certificate(config, clock::wall_clock()));
     findings.extend(operators_listener(config.operators.listen));
+    findings.extend(identity(&config.site));
     findings.extend(config.exposed_files().into_iter().map(Finding::error));
     findings
 }
@@ -62,6 +63,20 @@ fn operators_listener(listen: SocketAddr) -> Option<Finding> {
              or password: use 127.0.0.1, or a network of operators alone"
         ))
     })
+}
+
+/// Subscribers see whose site it is, and whom to ask (`W10`). On loopback it may be a trial.
+fn identity(site: &SiteSettings) -> Vec<Finding> {
+    if site.listen.ip().is_loopback() {
+        return Vec::new();
+    }
+    let identity = &site.identity;
+    let has_contact =
+        identity.support_number.is_some() || identity.japanese.links.contact.is_some();
+    let company = "site.company: not set, so no page names the company";
+    let contact = "site.support_number, site.contact_url: not set, so no page says whom to ask";
+    let missing = [(identity.japanese.company.is_some(), company), (has_contact, contact)];
+    missing.into_iter().filter(|(is_set, _)| !is_set).map(|(_, it)| Finding::warning(it)).collect()
 }
 
 fn certificate(config: &Config, now: Timestamp) -> Option<Finding> {

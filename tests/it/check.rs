@@ -178,6 +178,31 @@ async fn r_check_warns_of_an_operators_listener_that_other_machines_reach() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r_check_warns_of_a_public_site_without_a_name_or_somebody_to_ask() {
+    let database = support::database().await;
+    let folder = tempfile::tempdir().unwrap();
+    karipass_lab::certificate::keep_in(folder.path()).unwrap();
+    let company = ("KARIPASS_SITE_COMPANY", "電話の会社");
+    let support = ("KARIPASS_SITE_SUPPORT_NUMBER", "0120123456");
+    let page = ("KARIPASS_SITE_CONTACT_URL", "https://example.jp/contact");
+    for (listen, given, expected) in [
+        ("0.0.0.0:8443", &[][..], [true, true]),
+        ("[::]:8443", &[company], [false, true]),
+        ("0.0.0.0:8443", &[support], [true, false]),
+        ("0.0.0.0:8443", &[company, page], [false, false]),
+        ("127.0.0.1:8443", &[], [false, false]),
+    ] {
+        let mut command = database.karipass(Path::new(KARIPASS));
+        command.arg("check").env("KARIPASS_ARI_URL", "http://127.0.0.1:1");
+        command.env("KARIPASS_SITE_LISTEN", listen).envs(given.iter().copied());
+        command.env("KARIPASS_SITE_CERTIFICATE_FILE", folder.path().join("certificate.pem"));
+        let ran = run(command.env("KARIPASS_SITE_KEY_FILE", folder.path().join("key.pem")));
+        let found = ["warning: site.company: ", "warning: site.support_number, site.contact_url: "];
+        assert_eq!(found.map(|words| ran.out.contains(words)), expected, "{given:?}: {ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r_check_names_every_secret_that_everybody_can_read() {
     let database = support::database().await;
     let folder = tempfile::tempdir().unwrap();
