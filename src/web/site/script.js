@@ -13,6 +13,7 @@
   const TICK_MS = 1000;
   const SECOND_CLICK_MS = 2000;
   const PROGRESS_MS = 500;
+  const EXTEND_TIMEOUT_MS = 10_000;
 
   const idleDialog = document.getElementById("idle-dialog");
   if (idleDialog) {
@@ -62,17 +63,25 @@
 
     async function extend() {
       usedAt = Date.now();
-      const response = await fetch("/session", { cache: "no-store", redirect: "error" });
+      const signal = AbortSignal.timeout(EXTEND_TIMEOUT_MS);
+      const response = await fetch("/session", { cache: "no-store", redirect: "error", signal });
       if (response.ok) {
         extendTo(Date.now() + Number(await response.text()) * 1000);
         others.postMessage(end);
       } else if (response.status === 410) {
         leave();
+      } else {
+        throw new Error(`the site answered ${response.status}`);
       }
     }
 
-    // Out of reach for a moment: the dialog comes again, or the end.
-    const tryToExtend = () => extend().catch(() => {});
+    // Out of reach or busy for a moment: the dialog comes again, or the end.
+    const tryToExtend = () =>
+      extend().catch(() => {
+        if (!isLast()) {
+          shownFor = 0;
+        }
+      });
 
     // The top page knows why the session has ended, and whether it has.
     function leave() {

@@ -106,6 +106,37 @@ fn w9_the_warning_extends_the_session_or_is_ignored_and_typing_extends_it_too() 
     })
 }
 
+#[test]
+fn w9_the_warning_comes_again_if_the_session_could_not_be_extended() -> Result<()> {
+    let system = System::shared();
+    let daemon = impatient(&system, "warned-again")?;
+    visit_at(&system, &daemon.site(), Manner::Unexamined, |visit| {
+        let contract = &visit.family().contract;
+        let current = visit.give_password(contract, "line")?;
+        let browser = visit.who.browser;
+        visit.log_in(contract, &current)?;
+        visit.go("/password")?;
+        left_idle_for(visit, "12 minutes")?;
+        visit.wait(browser.advance_clock(Duration::from_secs(750)))?;
+        // Out of reach, then busy, then as usual.
+        let failing = "(right => (window.failures = 0, window.fetch = (...request) => {
+            window.failures += 1;
+            if (window.failures === 1) return Promise.reject(new TypeError());
+            if (window.failures === 2) return Promise.resolve(new Response('', { status: 503 }));
+            return right(...request);
+        }, true))(window.fetch.bind(window))";
+        ensure!(visit.value(failing)? == true, "the answers do not fail");
+        for failures in [0, 1, 2] {
+            let shown = format!("{IS_OPEN} && window.failures === {failures}");
+            visit.wait(browser.expect_soon(&shown))?;
+            visit.wait(async { anyhow::Ok(browser.control(STAY).await?.click().await?) })?;
+        }
+        expect_used(visit)?;
+        visit.wait(browser.expect_soon(&format!("!{IS_OPEN} && window.failures === 3")))?;
+        Ok(())
+    })
+}
+
 /// A daemon whose sessions end a minute sooner.
 fn impatient(system: &System, name: &str) -> Result<Daemon> {
     let idle = IDLE_S.to_string();
