@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use metrics::counter;
 
-use super::problem;
+use super::problem::{self, SetUpCall};
 use super::rate_limit::RateLimiter;
 use super::refusal_log::RefusalLog;
 use super::site::PageFrames;
@@ -15,6 +15,7 @@ use crate::config::{Config, Network};
 use crate::db::Db;
 use crate::hashing::{Hasher, Keys};
 use crate::metrics::FORGED_TOKENS;
+use domain::auth_unit::AuthUnit;
 use domain::common_passwords::CommonPasswords;
 use domain::phone_number::PhoneNumber;
 
@@ -119,8 +120,9 @@ impl AppState {
         &self.inner.login_refusal
     }
 
-    pub(super) fn set_up_number(&self) -> PhoneNumber {
-        self.inner.set_up_number
+    /// How to set a temporary password under this unit.
+    pub(super) fn set_up_call(&self, unit: AuthUnit) -> SetUpCall {
+        SetUpCall { number: self.inner.set_up_number, unit }
     }
 
     pub(super) fn trusted_proxies(&self) -> &[Network] {

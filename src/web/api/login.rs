@@ -81,7 +81,7 @@ impl IntoResponses for LoginProblems {
                      nothing was looked up or counted",
                 ),
                 (
-                    Problem::invalid_credentials(&login_refusal(example.call)),
+                    Problem::invalid_credentials(&login_refusal(example.set_up_number)),
                     "every refusal, byte for byte the same",
                 ),
             ];

@@ -13,6 +13,7 @@ use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use crate::web::state::AppState;
+use domain::auth_unit::AuthUnit;
 use domain::password::Rejection;
 use domain::policy::password::PasswordVerdict;
 use domain::rules;
@@ -62,6 +63,7 @@ pub(super) async fn change_password(
     RestrictedBearerSession { token, access }: RestrictedBearerSession,
     JsonBody(PasswordChangeRequest { current, new, new_again }): JsonBody<PasswordChangeRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
+    let unit = access.unit;
     let mut reservation = rate_limit.reserve_passwords(1).await?;
     let request = ChangePassword {
         token,
@@ -76,11 +78,12 @@ pub(super) async fn change_password(
     };
     let verdict = state.auth().change_password(request).await;
     reservation.settle(RequestCost::from_password_change(&verdict));
-    respond(&state, verdict?, &reservation)
+    respond(&state, unit, verdict?, &reservation)
 }
 
 fn respond(
     state: &AppState,
+    unit: AuthUnit,
     verdict: PasswordVerdict<SessionToken>,
     reservation: &Reservation,
 ) -> Result<Json<LoggedIn>, Problem> {
@@ -88,11 +91,11 @@ fn respond(
         PasswordVerdict::Changed(token, access) => Ok(Json(LoggedIn::new(state, &token, *access))),
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
         PasswordVerdict::Wrong { number, tries_left } => {
-            let call = (tries_left == 0).then(|| state.set_up_number());
+            let call = (tries_left == 0).then(|| state.set_up_call(unit));
             Err(Problem::wrong_password(&[number], call))
         }
         PasswordVerdict::CredentialVoid(number) => {
-            Err(Problem::credential_void(&[number], state.set_up_number()))
+            Err(Problem::credential_void(&[number], state.set_up_call(unit)))
         }
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()),
         PasswordVerdict::SessionOver => Err(Problem::no_session()),

@@ -9,7 +9,8 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::{Object, Ref, RefOr, Response, ResponseBuilder, Type};
 
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, SetUpCall};
+use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 use domain::rules;
 
@@ -25,17 +26,19 @@ pub(super) const NUMBER: &str = "0612345678";
 /// The numbers that the examples of problems contain.
 pub(super) struct Examples {
     pub(super) numbers: [PhoneNumber; 1],
-    /// The set-up number.
-    pub(super) call: PhoneNumber,
+    pub(super) set_up_number: PhoneNumber,
+    pub(super) call: SetUpCall,
 }
 
 /// The responses of an operation that has these problems, besides those of every path.
 pub(super) fn responses(own: impl FnOnce(&Examples) -> Vec<Case>) -> Responses {
-    let (Ok(number), Ok(call)) = (NUMBER.parse(), rules::SET_UP_NUMBER.parse()) else {
+    let (Ok(number), Ok(set_up_number)) = (NUMBER.parse(), rules::SET_UP_NUMBER.parse()) else {
         return Responses::new();
     };
     let mut by_status: BTreeMap<u16, Vec<Case>> = BTreeMap::new();
-    for case in own(&Examples { numbers: [number], call }).into_iter().chain(common_problems()) {
+    let call = SetUpCall { number: set_up_number, unit: AuthUnit::Number };
+    let examples = Examples { numbers: [number], set_up_number, call };
+    for case in own(&examples).into_iter().chain(common_problems()) {
         by_status.entry(case.0.status().as_u16()).or_default().push(case);
     }
     let response = |(status, cases): (u16, Vec<Case>)| (status.to_string(), response(cases).into());

@@ -86,6 +86,7 @@ pub(super) async fn change_unit(
 ) -> Result<Json<UnitChangedView>, Problem> {
     let unit = request.unit.parse().map_err(|_| Problem::unknown_unit())?;
     let SubmittedPasswords(passwords) = request.passwords;
+    let in_force = access.unit;
     let mut reservation = rate_limit.reserve_passwords(passwords.len()).await?;
     let request = ChangeUnit {
         token,
@@ -101,22 +102,23 @@ pub(super) async fn change_unit(
     };
     let verdict = state.auth().change_unit(request).await;
     reservation.settle(RequestCost::from_unit_change(&verdict));
-    respond(&state, verdict?, &reservation)
+    respond(&state, in_force, verdict?, &reservation)
 }
 
 fn respond(
     state: &AppState,
+    in_force: AuthUnit,
     verdict: UnitVerdict,
     reservation: &Reservation,
 ) -> Result<Json<UnitChangedView>, Problem> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
         UnitVerdict::Wrong { numbers, session_over, .. } => {
-            let call = session_over.then(|| state.set_up_number());
+            let call = session_over.then(|| state.set_up_call(in_force));
             Err(Problem::wrong_password(&numbers, call))
         }
         UnitVerdict::CredentialVoid(numbers) => {
-            Err(Problem::credential_void(&numbers, state.set_up_number()))
+            Err(Problem::credential_void(&numbers, state.set_up_call(in_force)))
         }
         UnitVerdict::OtherPasswords { missing, unasked, .. } if missing.is_empty() => {
             Err(Problem::passwords_not_required(&unasked))

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::{Code, Problem};
+use super::{Code, OTHER_UNIT, Problem, SetUpCall};
 use crate::web::refusal_log;
 use domain::password::Rejection;
 use domain::phone_number::PhoneNumber;
@@ -33,20 +33,18 @@ impl Problem {
 
     /// 409: the contract has changed since the client last saw it (`W6`).
     pub(in crate::web) fn changed_elsewhere() -> Self {
-        let detail = "ほかの画面や電話で契約の内容が変更されたため、変更しませんでした。\
+        let detail = "ほかの画面や電話などでご契約の内容が変更されたため、変更しませんでした。\
                       現在の内容を確認してから、もう一度お試しください。";
         Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
     }
 
-    /// 409: the passwords of these numbers are required and cannot be given (`U3`). `call` is the
-    /// number to set new ones.
-    pub(in crate::web) fn credential_void(numbers: &[PhoneNumber], call: PhoneNumber) -> Self {
+    /// 409: the passwords of these numbers are required and cannot be given (`U3`). `call` sets
+    /// new ones.
+    pub(in crate::web) fn credential_void(numbers: &[PhoneNumber], call: SetUpCall) -> Self {
         let detail = format!(
             "{}のパスワードは、連続で間違えたため無効になっているか、まだ設定されていないため、変更できません。\
-             契約回線から仮パスワード設定番号{}（有料）に電話をかけて仮パスワードを設定し、\
-             ログインしてパスワードに変更してください。",
+             {call}仮パスワードを設定し、ログインしてパスワードに変更してください。{OTHER_UNIT}",
             join_numbers(numbers),
-            call.hyphenated()
         );
         Self::new(StatusCode::CONFLICT, Code::CredentialVoid, detail).with_numbers(numbers)
     }
@@ -75,18 +73,14 @@ impl Problem {
     }
 
     /// 422: the current passwords of these numbers are wrong, and counted (`C2`). If that ended the
-    /// session, `call` is the number to set a new one.
-    pub(in crate::web) fn wrong_password(
-        numbers: &[PhoneNumber],
-        call: Option<PhoneNumber>,
-    ) -> Self {
+    /// session, `call` sets a new one.
+    pub(in crate::web) fn wrong_password(numbers: &[PhoneNumber], call: Option<SetUpCall>) -> Self {
         let wrong = format!("{}の現在のパスワードが正しくありません。", join_numbers(numbers));
         let detail = match call {
             None => format!("{wrong}連続で間違えると無効になります。"),
             Some(call) => format!(
                 "{wrong}連続で間違えたため、パスワードは無効になり、ログアウトしました。\
-                 契約回線から仮パスワード設定番号{}（有料）に電話をかけて、仮パスワードの設定からやり直してください。",
-                call.hyphenated()
+                 {call}、仮パスワードの設定からやり直してください。{OTHER_UNIT}"
             ),
         };
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::WrongPassword, detail);
@@ -103,4 +97,25 @@ impl Problem {
 fn join_numbers(numbers: &[PhoneNumber]) -> String {
     let names: Vec<String> = numbers.iter().map(PhoneNumber::hyphenated).collect();
     names.join("、")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::auth_unit::AuthUnit;
+
+    #[test]
+    fn w12_who_has_to_call_is_told_the_one_key_and_what_another_would_change() {
+        let number: PhoneNumber = rules::SET_UP_NUMBER.parse().unwrap();
+        let call = SetUpCall { number, unit: AuthUnit::AdminUser };
+        for problem in [
+            Problem::credential_void(&[number], call),
+            Problem::wrong_password(&[number], Some(call)),
+        ] {
+            for part in ["06-6480-6430（有料）", "「3」（管理者/ユーザ単位）を押して", OTHER_UNIT]
+            {
+                assert!(problem.detail.contains(part), "{part}: {problem:?}");
+            }
+        }
+    }
 }

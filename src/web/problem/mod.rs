@@ -1,6 +1,7 @@
 //! The API's errors: RFC 9457 documents with a `code` (table `A`).
 
 mod changes;
+mod set_up_call;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,8 @@ use crate::db::DbError;
 use crate::hashing::HashError;
 use domain::phone_number::{self, PhoneNumber};
 use domain::rules;
+pub(super) use set_up_call::SetUpCall;
+use set_up_call::{OTHER_UNIT, keys};
 
 /// Seconds until it is worth trying again.
 const RETRY_AFTER_S: u64 = 5;
@@ -246,11 +249,14 @@ pub(super) fn login_refusal(set_up_number: PhoneNumber) -> String {
          仮パスワードは、設定後{}時間以上経過するか、{}回連続で間違えると無効になります。\
          パスワードは、{}回連続で間違えると無効になります。\
          無効になったときやお忘れのときは、契約回線から仮パスワード設定番号{}（有料）に電話をかけて、\
-         仮パスワードの設定からやり直してください。",
+         仮パスワードの設定からやり直してください。\
+         ガイダンスが流れたら、認証単位の番号（{}）を押してください。\
+         すでに認証単位をお選びの場合は、同じ認証単位を選んでください。{OTHER_UNIT}",
         rules::TEMPORARY_PASSWORD_LIFETIME.as_secs() / 3600,
         rules::MAX_TEMPORARY_PASSWORD_FAILURES,
         rules::MAX_PASSWORD_FAILURES,
         set_up_number.hyphenated(),
+        keys(),
     )
 }
 
@@ -305,9 +311,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn w2_the_refusal_names_the_rules_and_what_to_do() {
+    fn w2_w12_the_refusal_names_the_rules_and_what_to_do() {
         let refusal = login_refusal(rules::SET_UP_NUMBER.parse().unwrap());
-        for part in ["24時間", "3回", "10回", "06-6480-6430"] {
+        for part in [
+            "24時間",
+            "3回",
+            "10回",
+            "06-6480-6430",
+            "回線単位は「1」、電話番号単位は「2」、管理者/ユーザ単位は「3」",
+            "同じ認証単位を選んでください",
+            "認証単位が変更され",
+        ] {
             assert!(refusal.contains(part), "{part} is missing: {refusal}");
         }
     }
