@@ -19,7 +19,7 @@ use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::sent_again;
 use super::session::RestrictedCookieSession;
-use super::session_end::{EndBeforeForm, SessionEnd};
+use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::top;
 use crate::auth::{Audience, AuthService, ChangePassword, FormId};
@@ -96,8 +96,7 @@ pub(super) async fn change(
         PasswordVerdict::CredentialVoid(_) => Err(PageError::from(ErrorKind::VoidElsewhere(unit))),
         PasswordVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
         PasswordVerdict::SessionOver => {
-            let otherwise = SessionEnd::BeforeForm(EndBeforeForm::Unknown).into();
-            Err(sent_again::answer_password(&state, &id, otherwise).await)
+            Err(sent_again::answer_late_password(&state, &session.token, &id).await)
         }
     }
 }

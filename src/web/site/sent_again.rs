@@ -7,15 +7,18 @@ use axum::http::request::Parts;
 use super::csrf;
 use super::error::{OrPage as _, PageError};
 use super::form::Form;
-use super::session::RestrictedCookieSession;
+use super::session::{RestrictedCookieSession, end_of};
 use super::session_end::{EndBeforeForm, SessionEnd};
-use crate::auth::FormId;
+use crate::auth::{FormId, SessionToken};
 use crate::web::AppState;
+use domain::auth_unit::AuthUnit;
 use domain::phone_number::PhoneNumber;
 
 const LOGIN: &str = "/login";
 const PASSWORD: &str = "/password";
 const LOGOUT: &str = "/logout";
+/// The form of the unit that follows.
+const UNIT: &str = "/unit/";
 
 /// The answer to a form whose token is not that of the browser's session: the first answer again,
 /// or `otherwise`.
@@ -34,12 +37,27 @@ pub(super) async fn answer(
     }
 }
 
-/// The same for a form of a password change.
-pub(super) async fn answer_password(
+/// The answer to a form of a password change whose session ended while the form was on its way.
+pub(super) async fn answer_late_password(
     state: &AppState,
+    token: &SessionToken,
     form: &FormId,
-    otherwise: PageError,
 ) -> PageError {
+    let otherwise = session_ended(end_of(state, token).await, PASSWORD);
+    answer_password(state, form, otherwise).await
+}
+
+/// The same for a form of a change to this unit.
+pub(super) async fn answer_late_unit(
+    state: &AppState,
+    token: &SessionToken,
+    unit: AuthUnit,
+) -> PageError {
+    session_ended(end_of(state, token).await, &format!("{UNIT}{}", unit.as_str()))
+}
+
+/// The first answer to a form of a password change again, or `otherwise`.
+async fn answer_password(state: &AppState, form: &FormId, otherwise: PageError) -> PageError {
     match state.auth().has_changed_password(form).await.or_page() {
         Ok(true) => PageError::SentAgain(SessionEnd::PasswordChanged.path()),
         Ok(false) => otherwise,
@@ -74,7 +92,7 @@ pub(super) fn session_ended(error: PageError, path: &str) -> PageError {
         }
         PageError::UnitChanged(_) | PageError::SessionEnded(_) if path == LOGOUT => error,
         PageError::UnitChanged(changed)
-            if path.strip_prefix("/unit/") != Some(changed.unit.as_str()) =>
+            if path.strip_prefix(UNIT) != Some(changed.unit.as_str()) =>
         {
             PageError::FormAfterUnitChange
         }

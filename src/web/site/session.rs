@@ -101,20 +101,7 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let token = session_token(parts, state).ok_or(PageError::LoggedOut)?;
-        let found = state.auth().session(&token, Audience::Pages).await;
-        let access = match found.or_page()? {
-            SessionState::Live(access) => *access,
-            SessionState::Idle => return Err(SessionEnd::Idle.into()),
-            SessionState::PastLifetime => return Err(SessionEnd::PastLifetime.into()),
-            SessionState::TemporaryExpired(unit) => {
-                return Err(SessionEnd::TemporaryExpired(unit).into());
-            }
-            SessionState::UnitChanged(changed) => return Err(PageError::UnitChanged(changed)),
-            SessionState::WrongEntries(unit) => return Err(SessionEnd::WrongEntries(unit).into()),
-            SessionState::LoggedOut => return Err(SessionEnd::LoggedOut.into()),
-            SessionState::PasswordChanged => return Err(SessionEnd::PasswordChanged.into()),
-            SessionState::None => return Err(SessionEnd::Elsewhere.into()),
-        };
+        let access = access(state, &token).await?;
         let csrf_token = CsrfToken::from_cookie(&token);
         let Ok(layout) = Layout::from_request_parts(parts, state).await;
         let mut session = Self { token, access, layout, csrf_token };
@@ -176,6 +163,26 @@ impl Anonymous {
     pub(super) fn new_cookie(&self) -> Option<HeaderValue> {
         self.is_new.then(|| cookie::set(cookie::BEFORE_LOGIN, &self.cookie.expose()))
     }
+}
+
+/// What the session of a token may do, or why it has ended.
+async fn access(state: &AppState, token: &SessionToken) -> Result<Access, PageError> {
+    match state.auth().session(token, Audience::Pages).await.or_page()? {
+        SessionState::Live(access) => Ok(*access),
+        SessionState::Idle => Err(SessionEnd::Idle.into()),
+        SessionState::PastLifetime => Err(SessionEnd::PastLifetime.into()),
+        SessionState::TemporaryExpired(unit) => Err(SessionEnd::TemporaryExpired(unit).into()),
+        SessionState::UnitChanged(changed) => Err(PageError::UnitChanged(changed)),
+        SessionState::WrongEntries(unit) => Err(SessionEnd::WrongEntries(unit).into()),
+        SessionState::LoggedOut => Err(SessionEnd::LoggedOut.into()),
+        SessionState::PasswordChanged => Err(SessionEnd::PasswordChanged.into()),
+        SessionState::None => Err(SessionEnd::Elsewhere.into()),
+    }
+}
+
+/// Why a session has ended while its request was on the way.
+pub(super) async fn end_of(state: &AppState, token: &SessionToken) -> PageError {
+    access(state, token).await.err().unwrap_or_else(|| SessionEnd::Elsewhere.into())
 }
 
 fn session_token(parts: &Parts, state: &AppState) -> Option<SessionToken> {

@@ -32,7 +32,7 @@ pub(super) enum EndBeforeForm {
     PasswordChanged,
     /// See [`SessionEnd::Elsewhere`].
     Elsewhere,
-    /// The browser has no session, or one that ended while the form was on its way.
+    /// The browser has no session.
     Unknown,
 }
 

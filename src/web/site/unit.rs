@@ -17,8 +17,9 @@ use super::field_errors::FieldErrors;
 use super::form::Form;
 use super::layout::{Layout, render};
 use super::markup::Markup;
-use super::session::{CookieSession, RestrictedCookieSession};
-use super::session_end::{EndBeforeForm, SessionEnd};
+use super::sent_again;
+use super::session::{self, CookieSession, RestrictedCookieSession};
+use super::session_end::SessionEnd;
 use super::text::{self, Recovery};
 use super::unit_outcome::OutcomeTables;
 use crate::auth::{Audience, ChangeUnit, Seals, SessionToken};
@@ -204,7 +205,9 @@ async fn respond(
         | UnitVerdict::ChangedElsewhere => Err(PageError::from(ErrorKind::ChangedElsewhere)),
         UnitVerdict::NotAllowed => Err(PageError::from(ErrorKind::NotAllowed)),
         UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
-        UnitVerdict::SessionOver => Err(SessionEnd::BeforeForm(EndBeforeForm::Unknown).into()),
+        UnitVerdict::SessionOver => {
+            Err(sent_again::answer_late_unit(state, &session.token, form.unit).await)
+        }
         UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
     }
 }
@@ -216,8 +219,10 @@ async fn choices(
 ) -> Result<UnitChoices, PageError> {
     let RestrictedCookieSession { token, access, .. } = session;
     require_change_right(access)?;
-    let choices = state.auth().unit_choices(token, Audience::Pages, access).await;
-    choices.or_page()?.ok_or(SessionEnd::Elsewhere.into())
+    match state.auth().unit_choices(token, Audience::Pages, access).await.or_page()? {
+        Some(choices) => Ok(choices),
+        None => Err(session::end_of(state, token).await),
+    }
 }
 
 /// Refuses a user's login (`U2`).

@@ -3,10 +3,10 @@
 
 use futures_util::future::join_all;
 
-use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title};
+use super::browser::{BEFORE_LOGIN, Browser, SESSION, hidden, leads_to, title};
 use crate::scene::{NUMBER, ONE, Scene, TWO};
 use crate::site::{Answer, RIGHT, Service, WRONG};
-use crate::support::daemon_db;
+use crate::support::{daemon_db, wait_until_locked_out};
 
 const NEW: &str = "abcd1234";
 const CHANGED: &str = "/session-over?password-changed";
@@ -67,6 +67,41 @@ async fn c2_clicks_that_change_a_password_at_once_change_it_once() {
     assert_eq!(pages, [&["/?changed"][..], &[CHANGED; 5]].concat());
     assert_eq!(scene.sessions().await, 1);
     browser.log_in(NUMBER, NEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_clicks_that_change_the_unit_at_once_all_lead_to_its_outcome() {
+    let scene = Scene::new("number").await;
+    for login in [ONE, TWO] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let form = browser.get("/unit/line").await;
+    let other = Service::start(&scene.database, &[]).await;
+    let mut elsewhere = Browser::new(&other.base);
+    elsewhere.cookies = browser.cookies.clone();
+    // Each has found its session, and compared its passwords, before the first changes the unit.
+    let mut owner = scene.database.owner().await.unwrap();
+    let lock = owner.transaction().await.unwrap();
+    lock.execute("SELECT FROM contract FOR UPDATE", &[]).await.unwrap();
+    let clicks = (0..4).map(|click| {
+        let (mut browser, form) =
+            (if click % 2 == 0 { &browser } else { &elsewhere }.clone(), &form);
+        async move {
+            let answer = change_unit(&mut browser, form).await;
+            assert_eq!(leads_to(&answer), "/unit-changed");
+            assert_eq!(title(&browser.get("/unit-changed").await), "認証単位を変更しました");
+        }
+    });
+    let released = async {
+        wait_until_locked_out(&scene.database, 4).await;
+        lock.rollback().await.unwrap();
+    };
+    tokio::join!(join_all(clicks), released);
+    let rows = scene.audit_rows().await;
+    let changes = rows.iter().filter(|row| row.starts_with("unit_changed"));
+    assert_eq!(changes.count(), 1, "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,6 +180,13 @@ async fn c2_a_login_form_sent_again_gets_nothing_from_a_void_password() {
 async fn change(browser: &mut Browser, form: &Answer) -> Answer {
     let fields = [("current", RIGHT), ("new", NEW), ("new_again", NEW)];
     browser.submit(form, "/password", &fields).await
+}
+
+async fn change_unit(browser: &mut Browser, form: &Answer) -> Answer {
+    let version = hidden(form, "version");
+    let fields = [("version", &*version), ("password-0612345601", RIGHT)];
+    let fields = [&fields[..], &[("password-0612345602", RIGHT)]].concat();
+    browser.submit(form, "/unit/line", &fields).await
 }
 
 async fn log_in(browser: &mut Browser, form: &Answer, number: &str, password: &str) -> Answer {
