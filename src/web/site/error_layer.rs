@@ -31,13 +31,18 @@ pub(in crate::web) async fn render_error_page(
     let mut response = next.run(handled).await;
     let Some(report) = response.extensions_mut().remove::<ErrorReport>() else { return response };
     let may_have_session = report.kind.may_have_session();
-    let mut login = known.get().filter(|_| may_have_session);
+    let known = known.get();
+    // A change of the password leaves the unit as it was.
+    let recovery = known.as_ref().filter(|_| parts.uri.path() == "/password");
+    let recovery = recovery.map(|login| login.recovery.clone());
+    let mut login = known.filter(|_| may_have_session);
     // The database may be out of reach.
     if login.is_none() && may_have_session && report.kind != ErrorKind::Unavailable {
         let session = RestrictedCookieSession::from_request_parts(&mut parts, &state).await;
         login = session.ok().map(|session| session.signed_in());
     }
     let Ok(layout) = Layout::from_request_parts(&mut parts, &state).await;
+    let layout = layout.with_recovery(recovery);
     let page = ErrorPage::new(report, layout, &parts.method, parts.uri.path(), login);
     let (rendered, body) = render(response.status(), &page).into_parts();
     *response.status_mut() = rendered.status;

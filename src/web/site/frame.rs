@@ -66,6 +66,8 @@ pub(super) struct SupportLine {
 #[derive(Debug)]
 pub(super) struct OperatorText {
     pub(super) text: String,
+    /// Its language, if the page has another.
+    pub(super) lang: Option<&'static str>,
     /// With a mark of its language if the page has another.
     pub(super) shown: Markup,
 }
@@ -181,13 +183,12 @@ impl OperatorText {
     /// A text in `language` for pages in `of_page`.
     fn new(text: &str, language: Language, of_page: Language) -> Self {
         let escaped = text.to_markup();
-        let shown = if language == of_page {
-            escaped
-        } else {
-            let tag = language.tag();
-            Markup::from_args(format_args!("<span lang=\"{tag}\">{escaped}</span>"))
+        let lang = (language != of_page).then(|| language.tag());
+        let shown = match lang {
+            None => escaped,
+            Some(tag) => Markup::from_args(format_args!("<span lang=\"{tag}\">{escaped}</span>")),
         };
-        Self { text: text.to_owned(), shown }
+        Self { text: text.to_owned(), lang, shown }
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Layout {
     /// Whether the title says that there is an error.
     pub(super) is_error: bool,
     pub(super) signed_in: Option<SignedIn>,
+    /// How to set a temporary password, where the unit is known without a login.
+    pub(super) recovery: Option<Recovery>,
     /// Where the language switch leads to; empty for the page's own path.
     pub(super) address: &'static str,
 }
@@ -53,7 +55,7 @@ impl FromRequestParts<AppState> for Layout {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let lang = parts.extensions.get::<Language>().copied().unwrap_or_default();
         let site = Arc::clone(state.frames().in_language(lang));
-        Ok(Self { site, lang, is_error: false, signed_in: None, address: "" })
+        Ok(Self { site, lang, is_error: false, signed_in: None, recovery: None, address: "" })
     }
 }
 
@@ -65,6 +67,16 @@ impl Layout {
     /// With a language switch that leads to this path and query.
     pub(super) fn with_address(self, address: &'static str) -> Self {
         Self { address, ..self }
+    }
+
+    pub(super) fn with_recovery(self, recovery: Option<Recovery>) -> Self {
+        Self { recovery, ..self }
+    }
+
+    /// How to set a temporary password, if the unit is known (`W12`).
+    pub(super) fn recovery(&self) -> Option<&Recovery> {
+        let own = self.signed_in.as_ref().map(|login| &login.recovery);
+        own.or(self.recovery.as_ref())
     }
 
     /// The title of a page, with the name of the site.

@@ -8,6 +8,7 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use super::cookie;
 use super::csrf_form::CsrfForm;
 use super::error::{ForPage, OrPage as _, PageError};
+use super::language::Language;
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::{OptionalSession, RestrictedCookieSession};
@@ -24,26 +25,27 @@ use crate::web::client_ip::ClientIp;
 struct LoggedOutPage {
     layout: Layout,
     end: SessionEnd,
+    recovery: Option<Recovery>,
 }
 
 impl LoggedOutPage {
     fn heading(&self) -> Markup {
         text::end_heading(self.layout.lang, self.end)
     }
+}
 
-    /// How to set a temporary password again, if the unit is known.
-    fn recovery(&self) -> Option<Recovery> {
-        match self.end {
-            SessionEnd::WrongEntries(unit) | SessionEnd::TemporaryExpired(unit) => {
-                Some(Recovery::under(self.layout.lang, unit))
-            }
-            SessionEnd::LoggedOut
-            | SessionEnd::Idle
-            | SessionEnd::PastLifetime
-            | SessionEnd::PasswordChanged
-            | SessionEnd::Elsewhere
-            | SessionEnd::BeforeForm(_) => None,
+/// How to set a temporary password again, if that is needed and the unit is known.
+fn recovery(lang: Language, end: SessionEnd) -> Option<Recovery> {
+    match end {
+        SessionEnd::WrongEntries(unit) | SessionEnd::TemporaryExpired(unit) => {
+            Some(Recovery::under(lang, unit))
         }
+        SessionEnd::LoggedOut
+        | SessionEnd::Idle
+        | SessionEnd::PastLifetime
+        | SessionEnd::PasswordChanged
+        | SessionEnd::Elsewhere
+        | SessionEnd::BeforeForm(_) => None,
     }
 }
 
@@ -78,6 +80,8 @@ fn ended(OptionalSession(layout): OptionalSession, end: SessionEnd) -> Response 
         let changed = end == SessionEnd::PasswordChanged;
         return Redirect::to(if changed { top::AFTER_CHANGE } else { "/" }).into_response();
     }
-    let layout = layout.with_error(end.is_error()).with_address(end.path());
-    render(StatusCode::OK, &LoggedOutPage { layout, end })
+    let recovery = recovery(layout.lang, end);
+    let layout =
+        layout.with_error(end.is_error()).with_address(end.path()).with_recovery(recovery.clone());
+    render(StatusCode::OK, &LoggedOutPage { layout, end, recovery })
 }

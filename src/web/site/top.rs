@@ -70,7 +70,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let CookieSession(session) = match session {
         Ok(session) => session,
-        Err(PageError::LoggedOut | PageError::UnitChanged(_)) => return Ok(entry::show(layout)),
+        Err(PageError::LoggedOut) => return Ok(entry::show(layout)),
         Err(error) => return Err(error),
     };
     let access = &session.access;

@@ -20,7 +20,7 @@ use super::markup::Markup;
 use super::sent_again;
 use super::session::{self, CookieSession, RestrictedCookieSession};
 use super::session_end::SessionEnd;
-use super::text::{self, Recovery};
+use super::text::{self, ChangeStage, Recovery};
 use super::unit_outcome::OutcomeTables;
 use crate::auth::{Audience, ChangeUnit, Seals, SessionToken};
 use crate::web::AppState;
@@ -63,6 +63,8 @@ struct FormPage {
     layout: Layout,
     tokens: FormTokens,
     contract_number: PhoneNumber,
+    /// The number that makes the change.
+    login: PhoneNumber,
     version: i64,
     unit: AuthUnit,
     name: Markup,
@@ -265,18 +267,21 @@ impl FormPage {
         let choice = choices.into_iter().find(|choice| choice.unit == unit)?;
         let UnitChoice { required, blocked, logins, lost, .. } = choice;
         let lang = session.layout.lang;
+        let contract_number = session.access.contract_number;
+        let replaces_contracts = lost.iter().any(|credential| credential.number == contract_number);
         let page = Self {
             layout: session.layout.clone(),
             tokens: FormTokens::new(session),
-            contract_number: session.access.contract_number,
+            contract_number,
+            login,
             version,
             unit,
             name: text::unit(lang, unit),
             about: text::about_unit(lang, unit),
             in_force: text::unit(lang, in_force),
             recovery: Recovery::under(lang, in_force),
-            afterwards: text::afterwards(lang, in_force, unit),
-            outcome: OutcomeTables::new(lang, &logins, &lost, login, text::will_be_void),
+            afterwards: text::afterwards(lang, in_force, unit, replaces_contracts),
+            outcome: OutcomeTables::new(lang, &logins, &lost, login, ChangeStage::Before),
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),
@@ -320,6 +325,11 @@ impl FormPage {
 
     fn is_compact(&self) -> bool {
         self.fields.len() > MAX_WIDE_FIELDS
+    }
+
+    /// Whether the only password is that of this login.
+    fn asks_for_own_alone(&self) -> bool {
+        matches!(self.fields.as_slice(), [only] if only.digits == self.login.as_str())
     }
 
     fn has_proofs(&self) -> bool {

@@ -10,9 +10,9 @@ use super::error::{PageError, UNIT_CHANGED_BEFORE_FORM};
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::RestrictedCookieSession;
-use super::text::{self, Recovery};
+use super::text::{self, ChangeStage, Recovery};
 use super::unit_outcome::OutcomeTables;
-use domain::unit_outcome::{NewCredential, UnitChanged};
+use domain::unit_outcome::{NewCredential, NewLogin, UnitChanged};
 
 /// `unit_changed.html`
 #[derive(Template)]
@@ -23,6 +23,8 @@ struct ChangedPage {
     outcome: OutcomeTables,
     /// Whether a number needs a temporary password first.
     some_have_nothing: bool,
+    /// Whether no number can log in before.
+    all_have_nothing: bool,
     /// Whether a form was sent after the change, which has changed nothing.
     is_before_form: bool,
     recovery: Recovery,
@@ -54,14 +56,17 @@ impl ChangedPage {
     fn new(layout: Layout, changed: &UnitChanged, is_before_form: bool) -> Self {
         let UnitChanged { unit, initiator, logins, lost } = changed;
         let lang = layout.lang;
+        let recovery = Recovery::under(lang, *unit);
+        let has_nothing = |login: &NewLogin| login.with == NewCredential::Nothing;
         let address = if is_before_form { UNIT_CHANGED_BEFORE_FORM } else { "" };
         Self {
-            layout: layout.with_address(address),
+            layout: layout.with_address(address).with_recovery(Some(recovery.clone())),
             unit: text::unit(lang, *unit),
-            outcome: OutcomeTables::new(lang, logins, lost, *initiator, text::is_now_void),
-            some_have_nothing: logins.iter().any(|login| login.with == NewCredential::Nothing),
+            outcome: OutcomeTables::new(lang, logins, lost, *initiator, ChangeStage::After),
+            some_have_nothing: logins.iter().any(has_nothing),
+            all_have_nothing: logins.iter().all(has_nothing),
             is_before_form,
-            recovery: Recovery::under(lang, *unit),
+            recovery,
         }
     }
 }

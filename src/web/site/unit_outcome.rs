@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::language::Language;
 use super::markup::Markup;
-use super::text;
+use super::text::{self, ChangeStage};
 use domain::credential::CredentialKind;
 use domain::phone_number::PhoneNumber;
-use domain::unit_outcome::{LostCredential, NewLogin};
+use domain::unit_outcome::{LostCredential, NewCredential, NewLogin};
 
 /// More rows than this are folded.
 const MAX_OPEN_ROWS: usize = 10;
@@ -22,6 +22,8 @@ pub(super) struct OutcomeTables {
 
 pub(super) struct OutcomeTable {
     pub(super) rows: Vec<OutcomeRow>,
+    /// How many numbers lose a password, and how many need a temporary one.
+    pub(super) counts: Vec<Markup>,
 }
 
 pub(super) struct OutcomeRow {
@@ -32,14 +34,13 @@ pub(super) struct OutcomeRow {
 }
 
 impl OutcomeTables {
-    /// The outcome of a change by the login `initiator`. `is_lost` gives the words for a lost
-    /// credential of each kind.
+    /// The outcome of a change by the login `initiator`.
     pub(super) fn new(
         lang: Language,
         logins: &[NewLogin],
         lost: &[LostCredential],
         initiator: PhoneNumber,
-        is_lost: fn(Language, CredentialKind) -> Markup,
+        stage: ChangeStage,
     ) -> Self {
         let initiator = initiator.hyphenated();
         let log_in: HashSet<PhoneNumber> = logins.iter().map(|login| login.number).collect();
@@ -48,18 +49,22 @@ impl OutcomeTables {
         let rows = logins.iter().map(|login| OutcomeRow {
             number: login.number.hyphenated(),
             with: text::logs_in_with(lang, login.with, &initiator),
-            lost: kinds.get(&login.number).map(|kind| is_lost(lang, *kind)),
+            lost: kinds.get(&login.number).map(|kind| text::lost(lang, stage, *kind)),
         });
+        let needing = logins.iter().filter(|login| login.with == NewCredential::Nothing).count();
         let gone = lost.iter().filter(|credential| !log_in.contains(&credential.number));
         let gone = gone.map(|credential| OutcomeRow {
             number: credential.number.hyphenated(),
             with: lang.logs_in_no_more(),
-            lost: Some(is_lost(lang, credential.kind)),
+            lost: Some(text::lost(lang, stage, credential.kind)),
         });
-        Self {
-            logins: OutcomeTable { rows: rows.collect() },
-            gone: OutcomeTable { rows: gone.collect() },
-        }
+        let table = |rows: Vec<OutcomeRow>, needing: usize| {
+            let losing = rows.iter().filter(|row| row.lost.is_some()).count();
+            let losing = (losing > 0).then(|| text::losing(lang, stage, losing));
+            let needing = (needing > 0).then(|| lang.temporary_needed_by(needing));
+            OutcomeTable { rows, counts: losing.into_iter().chain(needing).collect() }
+        };
+        Self { logins: table(rows.collect(), needing), gone: table(gone.collect(), 0) }
     }
 
     /// The number that logs in, if it is the only one.

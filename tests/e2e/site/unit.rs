@@ -11,7 +11,7 @@ use crate::story::Family;
 const CHANGE: &str = "認証単位変更";
 const NOT_CHANGED: &str = "認証単位を変更できませんでした";
 const CHANGED: &str = "認証単位を変更しました";
-const ELSEWHERE: &str = "契約の内容が変更されています";
+const ELSEWHERE: &str = "ご契約の内容が変更されています";
 
 const LINE: Unit = Unit("line", "回線単位");
 const NUMBER: Unit = Unit("number", "電話番号単位");

@@ -26,6 +26,8 @@ async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end()
     browser.log_in(NUMBER, RIGHT).await;
     let form = browser.get("/password").await;
     assert!(form.body.contains("この仮パスワードは"), "{form:?}");
+    // The help desk may have issued it.
+    assert!(!form.body.contains("電話で設定した"), "{form:?}");
     site::age(&owner, NUMBER, "24 hours").await;
     let cookies = browser.cookies.clone();
     for path in ["/", "/password", "/unit"] {
@@ -55,6 +57,9 @@ async fn w12_the_end_of_a_temporary_password_names_the_one_key() {
         assert_eq!(title(&page), "エラー：仮パスワードの有効期限が切れました");
         assert!(page.body.contains(key), "{unit}: {page:?}");
         assert_eq!(page.body.matches("<strong>").count(), 1, "{unit}: {page:?}");
+        let (_, footer) = page.body.split_once("<footer").unwrap();
+        let keys = ["「1」", "「2」", "「3」"].iter().filter(|key| footer.contains(**key));
+        assert_eq!(keys.count(), 1, "{unit}: {footer}");
     }
 }
 
@@ -78,6 +83,11 @@ async fn w6_a_session_that_ended_elsewhere_says_so_for_a_page_as_for_a_form() {
         assert_eq!(title(&page), "エラー：ログインの状態が終了しています");
         assert!(page.body.contains("電話会社での手続きなどにより"), "{page:?}");
         assert!(!page.body.contains("画面でのログアウト"), "that end is known: {page:?}");
+        // The former password may be void.
+        for part in ["その仮パスワードでログイン", "変更後にログインする電話番号", "/login#lost"]
+        {
+            assert!(page.body.contains(part), "{part}: {page:?}");
+        }
         assert_eq!(page.body.contains("今回送信された内容では、何も変更していません"), is_form);
         assert_eq!(page.body.contains("同じ内容を繰り返し送信した場合"), is_form);
     }

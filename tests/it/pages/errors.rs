@@ -1,12 +1,12 @@
 //! An error is a page that says what to do; under `/api` it is a problem document.
 
 use karipass_lab::postgres::ShutdownMode;
-use karipass_lab::proxy::{COMMIT, Fault};
+use karipass_lab::proxy::{COMMIT, Fault, Point};
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
 use super::browser::{Browser, leads_to, title, token, with_host};
-use crate::scene::Scene;
+use crate::scene::{ONE, Scene};
 use crate::site::{self, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
@@ -115,6 +115,23 @@ async fn c2_a_page_says_that_a_wrong_password_was_not_counted_only_where_that_is
     proxy.inject(Fault::None);
     assert_eq!(answer.status, 503);
     assert!(!answer.body.contains(uncounted), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w12_after_a_password_change_of_unknown_outcome_the_one_key_is_named() {
+    let (scene, proxy) = Scene::troubled("number").await;
+    scene.give(ONE, "password", RIGHT).await;
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let form = browser.get("/password").await;
+    let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+    proxy.inject(Fault::CutAfter(Point::Word("COMMIT")));
+    let answer = browser.submit(&form, "/password", &fields).await;
+    proxy.inject(Fault::None);
+    assert_eq!(title(&answer), "エラー：変更されたかどうか、ご確認ください");
+    let (_, footer) = answer.body.split_once("<footer").unwrap();
+    assert!(footer.contains("「2」（電話番号単位）を押します"), "{footer}");
+    assert!(footer.contains("認証単位が変更され") && !footer.contains("「1」"), "{footer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,9 @@ async fn w10_the_operators_identity_is_on_every_page() {
         assert_eq!(asset.headers[CACHE_CONTROL], "public, max-age=31536000, immutable");
         assert!(asset.body.contains(content), "{asset:?}");
     }
+    // The logo's text is Japanese on an English page, too.
+    let english = browser.get("/guide?lang=en").await.body;
+    assert!(english.contains(" lang=\"ja\" alt=\"電話の会社\">"), "{english}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,11 +117,12 @@ async fn w12_every_footer_and_the_entry_page_say_which_key_to_press() {
     let mut browser = Browser::new(&service.base);
     let all = "回線単位は「1」、電話番号単位は「2」、管理者/ユーザ単位は「3」";
     let own = "「1」（回線単位）を押します";
-    let warning = "異なる認証単位を選ぶと、ほかのパスワードは無効になります";
+    let warning = "異なる認証単位を選ぶと、認証単位が変更され、ほかのパスワードと仮パスワードは無効になります";
     let footer = |page: &str| page.split_once("<footer").unwrap().1.to_owned();
     for path in ["/", "/guide", "/login", "/logged-out", "/nothing"] {
         let footer = footer(&browser.get(path).await.body);
         assert!(footer.contains(all) && footer.contains(warning), "{path}: {footer}");
+        assert!(!footer.contains("現在の認証単位"), "there may be none: {footer}");
     }
     let entry = browser.get("/").await.body;
     let (main, _) = entry.split_once("<footer").unwrap();

@@ -130,7 +130,20 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
         for page in [&page, &done] {
             assert!(is_open(page, "logins"), "{page:?}");
             assert_eq!(is_open(page, "gone"), !is_many, "{page:?}");
+            for table in ["logins", "gone"] {
+                let name = format!("<table id=\"{table}\" aria-labelledby=\"{table}-caption\">");
+                assert!(page.body.contains(&name), "{page:?}");
+            }
         }
+        // What is folded away is said in words.
+        let lost = format!("{count}件の電話番号のパスワードまたは仮パスワードが無効に");
+        for (page, ending) in [(&page, "なります</span>"), (&done, "なりました</span>")] {
+            assert_eq!(page.body.contains(&format!("{lost}{ending}")), is_many, "{page:?}");
+        }
+        let english = browser.get("/unit-changed?lang=en").await.body;
+        let lost = format!("temporary passwords of {count} phone numbers are now invalid");
+        assert_eq!(english.contains(&lost), is_many, "{english}");
+        browser.get("/unit-changed?lang=ja").await;
         let login = "電話番号<strong class=\"number\">06-1234-5600</strong>と";
         assert!(done.body.contains(login), "{done:?}");
         browser.log_in(NUMBER, MAX_LENGTH_PASSWORD).await;
@@ -138,6 +151,25 @@ async fn u4_many_numbers_are_folded_and_their_form_is_compact() {
         assert_eq!(top.contains(&format!("<summary>{count}件の電話番号")), is_many);
         let actions = top.find("id=\"change-unit\"").unwrap();
         assert!(actions < top.find("id=\"numbers\"").unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u4_a_folded_table_says_how_many_need_a_temporary_password() {
+    for (count, is_many) in [(10, false), (11, true)] {
+        let scene = many(count).await;
+        let sql = "DELETE FROM credential; UPDATE contract SET unit = 'admin_user'";
+        scene.owner.batch_execute(sql).await.unwrap();
+        scene.give(NUMBER, "password", MAX_LENGTH_PASSWORD).await;
+        let mut browser = Browser::new(&scene.service.base);
+        browser.log_in(NUMBER, MAX_LENGTH_PASSWORD).await;
+        for (path, needed) in [
+            ("/unit/number", format!("{count}件の電話番号は、仮パスワードの設定が必要です")),
+            ("/unit/number?lang=en", format!("{count} phone numbers need a temporary password")),
+        ] {
+            let page = browser.get(path).await.body;
+            assert_eq!(page.contains(&needed), is_many, "{page}");
+        }
     }
 }
 
@@ -187,7 +219,7 @@ async fn u4_the_summary_of_many_errors_lists_ten_and_counts_the_others() {
 
 /// Whether a table of the outcome is shown without a click.
 fn is_open(page: &Answer, table: &str) -> bool {
-    let (before, _) = page.body.split_once(&format!("<table id=\"{table}\">")).expect(&page.body);
+    let (before, _) = page.body.split_once(&format!("<table id=\"{table}\"")).expect(&page.body);
     let (_, details) = before.rsplit_once("<details class=\"outcome\"").unwrap();
     details.starts_with(" open>")
 }

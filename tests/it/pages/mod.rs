@@ -14,6 +14,7 @@ mod many;
 mod one_try;
 mod passwords;
 mod sessions;
+mod unit_words;
 mod units;
 
 use tokio_postgres::Client;

@@ -83,7 +83,7 @@ async fn u_each_change_requires_its_passwords_and_shows_the_new_logins() {
         assert!(late.body.contains("href=\"/unit-changed?form&#38;lang=en\""), "{late:?}");
         assert_eq!(browser.get("/unit-changed").await.body, done.body);
         assert_eq!(leads_to(&browser.get("/unit").await), "/unit-changed");
-        assert_eq!(title(&browser.get("/").await), "トップページ");
+        assert_eq!(leads_to(&browser.get("/").await), "/unit-changed");
         for number in [NUMBER, ONE, TWO] {
             let logs_in = after
                 .iter()
@@ -227,7 +227,7 @@ async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
         let refused = send(&mut first, &page, "/unit/line", &[(ONE, password)]).await;
         assert_eq!(
             (refused.status, title(&refused)),
-            (409, "エラー：契約の内容が変更されています")
+            (409, "エラー：ご契約の内容が変更されています")
         );
         assert!(refused.body.contains("何も変更されていません"), "{refused:?}");
     }
@@ -311,7 +311,7 @@ async fn w4_the_unit_in_force_is_marked_among_the_three() {
 }
 
 /// The table of logins, row by row: the number, its password, and the kind of the one that goes.
-fn outcome(page: &Answer) -> Vec<(String, String, Option<&'static str>)> {
+pub(super) fn outcome(page: &Answer) -> Vec<(String, String, Option<&'static str>)> {
     let rows = page.body.split("<tr><th scope=\"row\" class=\"number\">").skip(1);
     rows.map(|row| {
         let (number, rest) = row.split_once("</th><td>").unwrap();
@@ -331,7 +331,7 @@ fn outcome(page: &Answer) -> Vec<(String, String, Option<&'static str>)> {
     .collect()
 }
 
-async fn service(unit: &str, with_password: &[&str]) -> (Service, Client) {
+pub(super) async fn service(unit: &str, with_password: &[&str]) -> (Service, Client) {
     let database = support::database().await;
     let owner = database.owner().await.unwrap();
     site::contract(&owner, unit).await;
@@ -346,13 +346,13 @@ async fn unit(owner: &Client) -> String {
 }
 
 /// The numbers whose passwords a form requires.
-fn asked(page: &Answer) -> Vec<&str> {
+pub(super) fn asked(page: &Answer) -> Vec<&str> {
     let fields = page.body.split("<input id=\"password-").skip(1);
     fields.map(|field| field.split('"').next().unwrap()).collect()
 }
 
 /// Fills in the form with these passwords.
-async fn send(
+pub(super) async fn send(
     browser: &mut Browser,
     page: &Answer,
     path: &str,

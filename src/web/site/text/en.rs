@@ -11,8 +11,8 @@ table! {
     skip = "Skip to main content";
     logged_in = "Logged in as";
     idle_limit(limit) = "You are logged out automatically after {limit} without activity.";
-    where_to_set_up(number, line, number_unit, admin_user) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line. When you hear the guidance, press the key of your current authentication unit: {line} for the line unit, {number_unit} for the number unit, {admin_user} for the admin/user unit. If you call from the contract number and choose another unit, the other passwords become invalid. <a href="/guide#set-up">The steps in full</a>"#;
-    where_to_set_up_again(number, key, unit) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line. When you hear the guidance, press {key} ({unit}). If you call from the contract number and choose another unit, the other passwords become invalid. <a href="/guide#set-up">The steps in full</a>"#;
+    where_to_set_up(number, line, number_unit, admin_user) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line. When you hear the guidance, press the key of the authentication unit that you use: {line} for the line unit, {number_unit} for the number unit, {admin_user} for the admin/user unit. If you already have an authentication unit and choose another one from the contract number, the authentication unit changes, and the other passwords and temporary passwords become invalid. <a href="/guide#set-up">The steps in full</a>"#;
+    where_to_set_up_again(number, key, unit) = r#"To set a temporary password, call the set-up number {number} (charges apply) from your contracted line. When you hear the guidance, press {key} ({unit}). If you call from the contract number and choose another unit, the authentication unit changes, and the other passwords and temporary passwords become invalid. <a href="/guide#set-up">The steps in full</a>"#;
     questions(number) = "Questions: {number}";
     questions_with_hours(number, hours) = "Questions: {number} (hours: {hours})";
     about_this_site = "About this site";
@@ -96,7 +96,7 @@ table! {
     login_refused = "You could not be logged in";
     login_refused_advice = r##"The phone number and password could not be confirmed. If this happens again, please see <a href="#lost">If you cannot log in</a>."##;
     about_number = r##"Example: 06-0000-0000 (hyphens are optional). To find out which phone number to use, see <a href="#which-number">Phone number to enter</a>."##;
-    about_password = "Please use half-width characters, without spaces before or after. Upper and lower case letters are different. The first time you log in, and after you have set a temporary password again, enter the temporary password that you set by telephone.";
+    about_password = "Please use half-width characters, without spaces before or after. Upper and lower case letters are different. The first time you log in, and after a temporary password has been set again, enter that temporary password.";
     enter_number = "Please enter your phone number.";
     enter_whole_number(min, max) = "Please enter the phone number with its area code, {min} or {max} digits in all.";
     enter_password = "Please enter your password.";
@@ -136,7 +136,7 @@ table! {
     expired_after(days) = "{days} days have passed since you last changed it. Once you have set a new password, you can go on to the other settings.";
     valid_for(days) = "The new password is valid for {days} days from the day of the change.";
     current = "Current password";
-    about_current_temporary = "Please enter the temporary password that you set by telephone, in half-width digits, without spaces before or after.";
+    about_current_temporary = "Please enter the temporary password that you logged in with, in half-width digits, without spaces before or after.";
     about_current = "Please enter the password that you logged in with, in half-width characters, without spaces before or after. Upper and lower case letters are different.";
     new_password = "New password";
     about_new(min, max) = "Please enter {min} to {max} half-width letters and digits, without spaces. A password of digits alone is not possible. Upper and lower case letters are different.";
@@ -202,13 +202,19 @@ table! {
     blocked_advice(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for each of the phone numbers above. Then log in with that temporary password and change it to a password.";
     unit_refused = "The authentication unit could not be changed";
     unit_refused_some = "Nothing has been changed. You need not enter again the passwords of the phone numbers marked “Confirmed”.";
+    unit_refused_own = "Nothing has been changed. Please enter again the password that you logged in with.";
     unit_refused_all = "Nothing has been changed. Please enter the passwords of all phone numbers again.";
     new_unit = "New authentication unit";
     new_logins = "Logging in after the change";
     new_logins_each = "Logging in after the change, for each phone number";
     password_will_be_void = "Its current password becomes invalid";
     temporary_will_be_void = "Its current temporary password becomes invalid";
-    after_number_to_line = "After the change you log in with the contract number and the password that you used for this login. All other passwords become invalid, also that of the contract number.";
+    passwords_will_be_void(count) = { count:
+        "1" => "The password or temporary password of {count} phone number becomes invalid",
+        _ => "The passwords or temporary passwords of {count} phone numbers become invalid"
+    };
+    after_number_to_line = "After the change you log in with the contract number and the password that you used for this login. The passwords of the other phone numbers become invalid.";
+    after_number_to_line_by_another = "After the change you log in with the contract number and the password that you used for this login. The password that the contract number has now becomes invalid, and so do the passwords of the other phone numbers.";
     after_from_line = "After the change each phone number logs in with the password that you used for this login.";
     after_number_to_admin_user = "After the change each phone number logs in with the password that it has now. If the contract number has none, it gets the password that you used for this login.";
     after_admin_user_to_line = "After the change you log in with the contract number and the password that it has now. The passwords of the other phone numbers become invalid.";
@@ -220,20 +226,30 @@ table! {
     all_logged_out = "After the change, every page that is logged in to your contract is logged out, including this one.";
     wrong_one_voids(count) = "A password becomes invalid when it is entered wrongly {count} times in a row.";
     unknown_password(number, key, unit) = "If you do not know the password of a phone number, call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for that phone number. Then log in with that temporary password and change it to a password.";
+    forgotten_password(number, key, unit) = "If you have forgotten the password, call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and start again by setting a temporary password.";
     wrong_of(number) = "The password for {number} is wrong. Please enter it again.";
     enter_password_of(number) = "Please enter the password for {number}.";
     password_to_log_in = "Password to log in with";
     password_kept = "No change (the same password as before)";
     password_copied(number) = "The password of this login ({number})";
     temporary_needed = "A temporary password must be set";
+    temporary_needed_by(count) = { count:
+        "1" => "{count} phone number needs a temporary password",
+        _ => "{count} phone numbers need a temporary password"
+    };
     logs_in_no_more = "Does not log in";
     log_in_no_more(count) = "Phone numbers that do not log in ({count})";
     unit_changed = "The authentication unit has been changed";
     unit_changed_to(unit, logins) = "The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with the phone numbers and passwords under “{logins}”.";
     unit_changed_to_one(unit, logins, number) = r#"The authentication unit is now <strong>{unit}</strong>, and you have been logged out. From now on please log in with <strong class="number">{number}</strong> and the password under “{logins}”."#;
+    unit_changed_to_nothing(unit) = "The authentication unit is now <strong>{unit}</strong>, and you have been logged out. Before you can log in, a temporary password must be set.";
     logins_from_now = "Logging in from now on";
     password_is_now_void = "Its previous password is now invalid";
     temporary_is_now_void = "Its previous temporary password is now invalid";
+    passwords_are_now_void(count) = { count:
+        "1" => "The password or temporary password of {count} phone number is now invalid",
+        _ => "The passwords or temporary passwords of {count} phone numbers are now invalid"
+    };
     set_the_needed(needed, number, key, unit, digits) = "For the phone numbers marked “{needed}”: call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password of {digits} digits before you log in.";
     keep_this = "Please make a note of this before you close the page.";
     to_login = "Log in";
@@ -258,6 +274,7 @@ table! {
     ended_before_form = "Your login had ended before, for example by logging out.";
     sent_again = "If you sent the same form more than once, the first time may have made the change.";
     log_in_to_go_on = "To go on, please log in again.";
+    log_in_with_what = r#"If a temporary password has been set since then, please log in with that. If the authentication unit has been changed, please log in with a phone number and password that log in after the change. Your previous password may be invalid. If you cannot log in, please see <a href="/login#lost">If you cannot log in</a>."#;
     log_in_again = "Log in again";
 
     // Error pages
@@ -281,7 +298,7 @@ table! {
     outcome_unknown_advice(wait) = "Please wait about <strong>{wait}</strong>, log in, and check whether the change was made.";
     void_elsewhere_why = "The password or temporary password that you logged in with has become invalid, because it was entered wrongly several times in a row on another page. Nothing has been changed. You are still logged in on this page, but you cannot change the password.";
     changed_elsewhere = "Your contract has changed";
-    changed_elsewhere_why = "The authentication unit could not be changed, because your contract (its authentication unit or passwords) was changed from another page or by telephone after you opened this page. Nothing has been changed. This has not been counted as a wrong password.";
+    changed_elsewhere_why = "The authentication unit could not be changed, because your contract (its authentication unit or passwords) was changed after you opened this page, for example from another page or by telephone, or by a procedure at the telephone company. Nothing has been changed. This has not been counted as a wrong password.";
     changed_elsewhere_advice = "Please check the current state on the top page, and try again.";
     not_allowed = "You cannot change the authentication unit";
     not_allowed_why = "A user cannot change the authentication unit. To change it, please log in as the administrator (the contract number).";

@@ -11,8 +11,8 @@ reference! {
     skip = "本文へ移動";
     logged_in = "ログイン中";
     idle_limit(limit) = "{limit}間操作がない場合は、自動的にログアウトします。";
-    where_to_set_up(number, line, number_unit, admin_user) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください。ガイダンスが流れたら、現在の認証単位の番号（回線単位は「{line}」、電話番号単位は「{number_unit}」、管理者/ユーザ単位は「{admin_user}」）を押します。ご契約電話番号から異なる認証単位を選ぶと、ほかのパスワードは無効になります。<a href="/guide#set-up">設定の手順</a>"#;
-    where_to_set_up_again(number, key, unit) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください。ガイダンスが流れたら、「{key}」（{unit}）を押します。ご契約電話番号から異なる認証単位を選ぶと、ほかのパスワードは無効になります。<a href="/guide#set-up">設定の手順</a>"#;
+    where_to_set_up(number, line, number_unit, admin_user) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください。ガイダンスが流れたら、ご利用になる認証単位の番号（回線単位は「{line}」、電話番号単位は「{number_unit}」、管理者/ユーザ単位は「{admin_user}」）を押します。すでに認証単位をお選びの場合は、ご契約電話番号から異なる認証単位を選ぶと、認証単位が変更され、ほかのパスワードと仮パスワードは無効になります。<a href="/guide#set-up">設定の手順</a>"#;
+    where_to_set_up_again(number, key, unit) = r#"仮パスワードの設定：契約回線から、仮パスワード設定番号{number}（有料）へお電話ください。ガイダンスが流れたら、「{key}」（{unit}）を押します。ご契約電話番号から異なる認証単位を選ぶと、認証単位が変更され、ほかのパスワードと仮パスワードは無効になります。<a href="/guide#set-up">設定の手順</a>"#;
     questions(number) = "お問い合わせ：{number}";
     questions_with_hours(number, hours) = "お問い合わせ：{number}（受付時間：{hours}）";
     about_this_site = "ご案内";
@@ -21,8 +21,8 @@ reference! {
     terms = "利用規約";
     privacy = "プライバシーポリシー";
     idle_heading = "まもなくログアウトします";
-    idle_warning(time) = "しばらく操作がないため、{time}以内に自動的にログアウトします。ログアウトすると、入力の途中の内容は失われます。";
-    lifetime_warning(hours, time) = "ログインしてから{hours}時間が経過するため、{time}以内に自動的にログアウトします。ログアウトすると、入力の途中の内容は失われます。続ける場合は、ログアウトした後に、もう一度ログインしてください。";
+    idle_warning(time) = "しばらく操作がないため、{time}以内に自動的にログアウトします。ログアウトすると、入力途中の内容は失われます。";
+    lifetime_warning(hours, time) = "ログインしてから{hours}時間が経過するため、{time}以内に自動的にログアウトします。ログアウトすると、入力途中の内容は失われます。続ける場合は、ログアウトした後に、もう一度ログインしてください。";
     close = "閉じる";
     stay_logged_in = "ログインを続ける";
     show = "表示";
@@ -91,7 +91,7 @@ reference! {
     login_refused = "ログインできませんでした";
     login_refused_advice = r##"電話番号とパスワードを確認できませんでした。もう一度入力しても同じ場合は、<a href="#lost">ログインできない場合</a>をご覧ください。"##;
     about_number = r##"例：06-0000-0000（ハイフンはなくてもかまいません）。どの電話番号かは、<a href="#which-number">入力する電話番号</a>をご覧ください。"##;
-    about_password = "半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。はじめてログインするときと、仮パスワードを設定し直した直後は、電話で設定した仮パスワードを入力してください。";
+    about_password = "半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。はじめてログインするときと、仮パスワードを設定し直した直後は、その仮パスワードを入力してください。";
     enter_number = "電話番号を入力してください。";
     enter_whole_number(min, max) = "電話番号は、市外局番から{min}桁または{max}桁で入力してください。";
     enter_password = "パスワードを入力してください。";
@@ -131,8 +131,8 @@ reference! {
     expired_after(days) = "最後に変更してから{days}日が経過しました。新しいパスワードを設定すると、ほかの設定に進めます。";
     valid_for(days) = "新しいパスワードの有効期限は、変更した日から{days}日間です。";
     current = "現在のパスワード";
-    about_current_temporary = "電話で設定した仮パスワードを、半角で、前後に空白を入れずに入力してください。";
-    about_current = "ログインしたときのパスワードを、半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。";
+    about_current_temporary = "今回ログインしたときの仮パスワードを、半角で、前後に空白を入れずに入力してください。";
+    about_current = "今回ログインしたときのパスワードを、半角で、前後に空白を入れずに入力してください。英字の大文字と小文字は区別されます。";
     new_password = "新しいパスワード";
     about_new(min, max) = "半角英数字{min}桁～{max}桁で、空白を入れずに入力してください。数字のみの設定はできません。英字の大文字と小文字は区別されます。";
     new_again = "新しいパスワード（確認）";
@@ -193,13 +193,16 @@ reference! {
     blocked_advice(number, key, unit) = "契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、上記の電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
     unit_refused = "認証単位を変更できませんでした";
     unit_refused_some = "何も変更されていません。「確認済み」とある電話番号のパスワードは、入力し直す必要はありません。";
+    unit_refused_own = "何も変更されていません。今回ログインしたときのパスワードを、もう一度入力してください。";
     unit_refused_all = "何も変更されていません。すべての電話番号のパスワードを、もう一度入力してください。";
     new_unit = "変更後の認証単位";
     new_logins = "変更後のログイン";
     new_logins_each = "変更後のログイン（電話番号ごと）";
     password_will_be_void = "現在のパスワードは無効になります";
     temporary_will_be_void = "現在の仮パスワードは無効になります";
-    after_number_to_line = "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。これまでのほかのパスワードは、ご契約電話番号のものも含めて無効になります。";
+    passwords_will_be_void(count) = "{count}件の電話番号のパスワードまたは仮パスワードが無効になります";
+    after_number_to_line = "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。ほかの電話番号のパスワードは無効になります。";
+    after_number_to_line_by_another = "変更後は、ご契約電話番号と、今回ログインしたときのパスワードでログインします。ご契約電話番号のこれまでのパスワードと、ほかの電話番号のパスワードは無効になります。";
     after_from_line = "変更後は、それぞれの電話番号と、今回ログインしたときのパスワードでログインします。";
     after_number_to_admin_user = "変更後は、それぞれの電話番号と、その電話番号のこれまでのパスワードでログインします。ご契約電話番号にパスワードがない場合は、今回ログインしたときのパスワードになります。";
     after_admin_user_to_line = "変更後は、ご契約電話番号と、これまでのパスワードでログインします。ほかの電話番号のパスワードは無効になります。";
@@ -211,20 +214,24 @@ reference! {
     all_logged_out = "変更すると、この画面を含め、同じご契約でログイン中のすべての画面からログアウトします。";
     wrong_one_voids(count) = "パスワードを{count}回連続で間違えると、そのパスワードは無効になります。";
     unknown_password(number, key, unit) = "パスワードが分からない電話番号がある場合は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、その電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
+    forgotten_password(number, key, unit) = "パスワードをお忘れの場合は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、仮パスワードの設定からやり直してください。";
     wrong_of(number) = "{number}のパスワードが正しくありません。もう一度入力してください。";
     enter_password_of(number) = "{number}のパスワードを入力してください。";
     password_to_log_in = "ログインに使うパスワード";
     password_kept = "変更なし（これまでと同じパスワード）";
     password_copied(number) = "今回のログイン（{number}）と同じパスワード";
     temporary_needed = "仮パスワードの設定が必要です";
+    temporary_needed_by(count) = "{count}件の電話番号は、仮パスワードの設定が必要です";
     logs_in_no_more = "ログインには使用しません";
     log_in_no_more(count) = "ログインに使用しない電話番号（{count}件）";
     unit_changed = "認証単位を変更しました";
     unit_changed_to(unit, logins) = "認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、「{logins}」の電話番号とパスワードでログインしてください。";
     unit_changed_to_one(unit, logins, number) = r#"認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。今後は、電話番号<strong class="number">{number}</strong>と、「{logins}」にあるパスワードでログインしてください。"#;
+    unit_changed_to_nothing(unit) = "認証単位を<strong>{unit}</strong>に変更し、ログアウトしました。ログインする前に、仮パスワードの設定が必要です。";
     logins_from_now = "今後のログイン";
     password_is_now_void = "これまでのパスワードは無効になりました";
     temporary_is_now_void = "これまでの仮パスワードは無効になりました";
+    passwords_are_now_void(count) = "{count}件の電話番号のパスワードまたは仮パスワードが無効になりました";
     set_the_needed(needed, number, key, unit, digits) = "「{needed}」とある電話番号は、契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、{digits}桁の数字の仮パスワードを設定してから、ログインしてください。";
     keep_this = "お忘れにならないよう、この画面を閉じる前にご確認ください。";
     to_login = "ログインする";
@@ -235,7 +242,7 @@ reference! {
     goodbye(site) = "{site}のご利用を終了しました。ブラウザの「閉じる」ボタンを押して、画面を閉じてください。";
     timed_out(limit) = "{limit}間操作がなかったため、自動的にログアウトしました。";
     past_lifetime(hours) = "ログインしてから{hours}時間が経過したため、自動的にログアウトしました。";
-    nothing_kept = "入力の途中の内容は、保存されていません。続ける場合は、もう一度ログインしてください。";
+    nothing_kept = "入力途中の内容は、保存されていません。続ける場合は、もう一度ログインしてください。";
     temporary_expired = "仮パスワードの有効期限が切れました";
     temporary_expired_after(hours) = "仮パスワードを設定してから{hours}時間が経過したため、仮パスワードが無効になりました。パスワードは変更されていません。";
     password_void = "パスワードが無効になりました";
@@ -249,6 +256,7 @@ reference! {
     ended_before_form = "送信の前に、ログアウトなどにより、ログインの状態が終了していました。";
     sent_again = "同じ内容を繰り返し送信した場合は、はじめの送信で変更が完了していることがあります。";
     log_in_to_go_on = "続ける場合は、もう一度ログインしてください。";
+    log_in_with_what = r#"その後に仮パスワードを設定した場合は、その仮パスワードでログインしてください。認証単位を変更した場合は、変更後にログインする電話番号とパスワードでログインしてください。これまでのパスワードは、無効になっている場合があります。ログインできないときは、<a href="/login#lost">ログインできない場合</a>をご覧ください。"#;
     log_in_again = "もう一度ログインする";
 
     // Error pages
@@ -271,8 +279,8 @@ reference! {
     outcome_unknown_why = "変更の途中で、応答が途切れました。変更は、完了している場合があります。";
     outcome_unknown_advice(wait) = "<strong>{wait}</strong>ほどお待ちいただいてからログインして、変更されたかどうかをご確認ください。";
     void_elsewhere_why = "ほかの画面でパスワードを連続して間違えたため、ログインに使用したパスワードまたは仮パスワードが無効になっています。何も変更されていません。この画面のログインは続いていますが、パスワードは変更できません。";
-    changed_elsewhere = "契約の内容が変更されています";
-    changed_elsewhere_why = "画面を開いた後に、ほかの画面や電話で契約の内容（認証単位やパスワード）が変更されたため、認証単位変更を受け付けることができませんでした。何も変更されていません。パスワードの間違いにも数えていません。";
+    changed_elsewhere = "ご契約の内容が変更されています";
+    changed_elsewhere_why = "画面を開いた後に、ほかの画面や電話での設定の変更、電話会社での手続きなどにより、ご契約の内容（認証単位やパスワード）が変更されたため、認証単位変更を受け付けることができませんでした。何も変更されていません。パスワードの間違いにも数えていません。";
     changed_elsewhere_advice = "設定サイトトップで現在の内容をご確認のうえ、もう一度操作してください。";
     not_allowed = "認証単位を変更できません";
     not_allowed_why = "ユーザは、認証単位を変更できません。変更する場合は、管理者（ご契約電話番号）でログインしてください。";
@@ -301,7 +309,7 @@ reference! {
     dial_again = "確認のため、もう一度仮パスワードをダイヤルします。";
     dial_done = "「仮パスワードの設定が完了しました」というガイダンスが流れたら、設定は完了です。";
     misdialled(count) = "誤ってダイヤルした場合は、「入力された番号が正しくありません。もう一度押してください。」というガイダンスが流れます。{count}回誤ってダイヤルした場合は、一度電話を切り、手順1からやり直してください。";
-    temporary_lifetime(hours) = "仮パスワードの有効期間は{hours}時間です。設定後{hours}時間以上経過すると無効となりますので、再度、同様の手順で仮パスワードを設定してください。";
+    temporary_lifetime(hours) = "仮パスワードの有効期間は{hours}時間です。設定後{hours}時間以上経過すると無効になりますので、再度、同様の手順で仮パスワードを設定してください。";
     unit_by_call(other_unit) = "<strong>{other_unit}</strong>追加番号からは、現在の認証単位だけを選べます。";
     connect_home = r#"<a href="/">トップページ</a>に接続し、「ログイン」をクリックします。"#;
     connect_log_in = "「電話番号」と「パスワード」（はじめて接続する場合は仮パスワード）を半角で入力し、「ログイン」をクリックします。";
@@ -311,10 +319,10 @@ reference! {
     password_not_same = "現在のパスワードと同一のパスワードを、新しいパスワードに設定することはできません。";
     password_advice = "不正アクセスを防止するため、他人が推測しにくい値を設定し、定期的に変更してください。";
     password_lifetime(days) = "パスワードの有効期限は{days}日間です。{days}日間パスワードの変更がなかった場合は、ログイン時に新しいパスワードを設定していただきます。";
-    temporary_void_after(count) = "仮パスワードの入力を{count}回連続で間違えると、仮パスワードが無効となります。";
-    password_void_after(count) = "パスワードの入力を{count}回連続で間違えると、パスワードが無効となります。";
+    temporary_void_after(count) = "仮パスワードの入力を{count}回連続で間違えると、仮パスワードが無効になります。";
+    password_void_after(count) = "パスワードの入力を{count}回連続で間違えると、パスワードが無効になります。";
     count_is_reset = "間違いの回数は、正常にログインすると0回に戻ります。ブラウザを閉じても、0回には戻りません。";
-    void_then = r##"パスワードまたは仮パスワードが無効となった場合は、<a href="#set-up">仮パスワードの設定</a>からやり直してください。"##;
+    void_then = r##"パスワードまたは仮パスワードが無効になった場合は、<a href="#set-up">仮パスワードの設定</a>からやり直してください。"##;
     settings_top = "ログインすると、設定サイトトップが表示されます。設定する項目をクリックしてください。";
     steps_password_open = "「パスワード変更」をクリックします。";
     steps_password_fill = "「現在のパスワード」を1回、「新しいパスワード」を2回入力します。";
@@ -340,7 +348,7 @@ reference! {
     offers_without_script = "JavaScriptを無効にした状態でもご利用いただけます。";
     offers_mistakes = "入力した内容に誤りがある場合は、内容と直し方を、その入力欄に示します。";
     limits = "ご不便をおかけする場合があること";
-    limits_idle(limit) = "{limit}間操作がない場合は、自動的にログアウトします。入力の途中の内容は保存されません。";
+    limits_idle(limit) = "{limit}間操作がない場合は、自動的にログアウトします。入力途中の内容は保存されません。";
     limits_phone = "仮パスワードの設定には、電話での操作が必要です。";
     ask_by_phone(number) = "ご利用になりにくい点、電話で仮パスワードを設定できない場合のご相談は、{number}へお問い合わせください。";
     ask_by_phone_with_hours(number, hours) = "ご利用になりにくい点、電話で仮パスワードを設定できない場合のご相談は、{number}（受付時間：{hours}）へお問い合わせください。";

@@ -187,8 +187,17 @@ pub(super) fn about_unit(lang: Language, unit: AuthUnit) -> Markup {
 }
 
 /// The password of each login after a change (table `U`); `None` if nothing changes.
-pub(super) fn afterwards(lang: Language, from: AuthUnit, to: AuthUnit) -> Option<Markup> {
+/// `replaces_contracts` says whether the contract number gets another password than it has.
+pub(super) fn afterwards(
+    lang: Language,
+    from: AuthUnit,
+    to: AuthUnit,
+    replaces_contracts: bool,
+) -> Option<Markup> {
     match (from, to) {
+        (AuthUnit::Number, AuthUnit::Line) if replaces_contracts => {
+            Some(lang.after_number_to_line_by_another())
+        }
         (AuthUnit::Number, AuthUnit::Line) => Some(lang.after_number_to_line()),
         (AuthUnit::Line, AuthUnit::Number | AuthUnit::AdminUser) => Some(lang.after_from_line()),
         (AuthUnit::Number, AuthUnit::AdminUser) => Some(lang.after_number_to_admin_user()),
@@ -209,19 +218,28 @@ pub(super) fn logs_in_with(lang: Language, with: NewCredential, changer: &str) -
     }
 }
 
-/// That a number loses its credential by a change that is not made yet.
-pub(super) fn will_be_void(lang: Language, kind: CredentialKind) -> Markup {
-    match kind {
-        CredentialKind::Password => lang.password_will_be_void(),
-        CredentialKind::Temporary => lang.temporary_will_be_void(),
+/// Whether a unit change is still to be made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ChangeStage {
+    Before,
+    After,
+}
+
+/// That a number loses its credential by a change.
+pub(super) fn lost(lang: Language, stage: ChangeStage, kind: CredentialKind) -> Markup {
+    match (stage, kind) {
+        (ChangeStage::Before, CredentialKind::Password) => lang.password_will_be_void(),
+        (ChangeStage::Before, CredentialKind::Temporary) => lang.temporary_will_be_void(),
+        (ChangeStage::After, CredentialKind::Password) => lang.password_is_now_void(),
+        (ChangeStage::After, CredentialKind::Temporary) => lang.temporary_is_now_void(),
     }
 }
 
-/// That a number has lost its credential by a change.
-pub(super) fn is_now_void(lang: Language, kind: CredentialKind) -> Markup {
-    match kind {
-        CredentialKind::Password => lang.password_is_now_void(),
-        CredentialKind::Temporary => lang.temporary_is_now_void(),
+/// How many numbers lose their credential by a change.
+pub(super) fn losing(lang: Language, stage: ChangeStage, count: usize) -> Markup {
+    match stage {
+        ChangeStage::Before => lang.passwords_will_be_void(count),
+        ChangeStage::After => lang.passwords_are_now_void(count),
     }
 }
 
