@@ -34,7 +34,7 @@ const HAVE_BUTTONS: &str = "[...document.querySelectorAll('input[type=password]'
     field => document.querySelector(`[aria-controls=${field.id}]`).checkVisibility())";
 /// Whether every password follows the hidden name under which a password manager keeps it.
 const HAVE_NAMES: &str = "[...document.querySelectorAll('input[type=password]')].every(field => {
-    const name = field.previousElementSibling, section = `section-${field.id}`;
+    const name = field.previousElementSibling, section = `section-${name.value}`;
     return field.id === `password-${name.value}` && !name.checkVisibility() &&
         name.getAttribute('autocomplete') === `${section} username` &&
         field.getAttribute('autocomplete') === `${section} current-password`;
