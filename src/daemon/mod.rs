@@ -33,6 +33,7 @@ use tracing::{info, warn};
 
 use crate::asterisk::{CallLimits, LineHealth, PhoneLine, Timeouts};
 use crate::auth::AuthService;
+use crate::clock;
 use crate::config::{Config, ConfigErrors};
 use crate::db::Db;
 use crate::db::migrate::mismatch;
@@ -81,7 +82,7 @@ pub(crate) fn run(read: &dyn Fn() -> Result<Config, ConfigErrors>) -> anyhow::Re
         .set_buckets_for_metric(Matcher::Full(CALL_MAILBOX_DEPTH.to_owned()), &DEPTH_BUCKETS)?
         .install_recorder()?;
     crate::metrics::describe();
-    crate::metrics::start_series(crate::clock::wall_clock());
+    crate::metrics::start_series(clock::wall_clock());
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let keys = config.hashing.keys.clone();
     let hasher = Hasher::start(keys, Cost::LIVE, &Dummy::draw(&mut rand::rng()))?;
@@ -127,13 +128,14 @@ async fn serve(
     let (credentials, live_calls) = (phone.credentials(), phone.live_calls());
     let readiness = readiness_check(phone.health(), stop.clone());
     let operators = ops::router(db.clone(), Arc::clone(&readiness), metrics.clone());
-    let site = AppState::new(config, db.clone(), hasher.clone());
+    let timeouts = web::RequestTimeouts::default();
+    let site = AppState::new(config, db.clone(), hasher.clone(), timeouts, clock::now);
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =
         (web::bind(config.site.listen)?, web::bind(config.operators.listen)?);
-    let limiter =
-        ConnectionLimiter::for_subscribers(&config.site).cap(rlimit::raise_and_budget(config));
+    let limiter = ConnectionLimiter::for_subscribers(&config.site, clock::now)
+        .cap(rlimit::raise_and_budget(config));
     let (site_handle, operators_handle) = (Handle::new(), Handle::new());
     let (line_heartbeat, site_heartbeat) = (Heartbeat::default(), Heartbeat::default());
     let notifier = Notifier::start(vec![line_heartbeat.clone(), site_heartbeat.clone()])?;
@@ -145,8 +147,9 @@ async fn serve(
         tokio::spawn(line_heartbeat.clone().run());
         ended.context("the telephone line")
     };
+    let handle = site_handle.clone();
     let subscribers =
-        async { Ok(web::serve(site_listener, pages, tls, limiter, site_handle.clone()).await?) };
+        async { Ok(web::serve(site_listener, pages, tls, limiter, timeouts, handle).await?) };
     let served = async {
         let ended = tokio::try_join!(line, subscribers);
         operators_handle.graceful_shutdown(OPERATORS_TIMEOUT);
@@ -158,6 +161,7 @@ async fn serve(
             operators,
             None,
             ConnectionLimiter::for_operators(),
+            timeouts,
             operators_handle.clone(),
         )
         .await?)

@@ -1,10 +1,10 @@
-//! Reads a request's body, of a limited size and within ten seconds; for the API, a JSON object.
+//! Reads a request's body, of a limited size and within a time-out; for the API, a JSON object.
 //! No response quotes the body.
 
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -12,9 +12,9 @@ use serde_json::error::Category;
 use zeroize::Zeroizing;
 
 use super::problem::Problem;
+use super::request_timeouts::RequestTimeouts;
 use domain::rules;
 
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of too large a body is read and discarded. A client that is cut off while it sends may
 /// never read the response.
 const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
@@ -28,16 +28,18 @@ pub type LargeJsonBody<T> = JsonBody<T, { rules::MAX_UNIT_CHANGE_BYTES }>;
 impl<S, T, const MAX_BYTES: usize> FromRequest<S> for JsonBody<T, MAX_BYTES>
 where
     S: Sync,
+    RequestTimeouts: FromRef<S>,
     T: DeserializeOwned,
 {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !has_content_type(request.headers(), "application/json") {
             return Err(Problem::not_json());
         }
         let (parts, body) = request.into_parts();
-        let bytes = read_limited(&parts.headers, body, MAX_BYTES).await?;
+        let timeout = RequestTimeouts::from_ref(state).body;
+        let bytes = read_limited(&parts.headers, body, MAX_BYTES, timeout).await?;
         // serde would also read a derived struct from an array.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::malformed("本文はJSONのオブジェクトでなければなりません。"));
@@ -62,12 +64,13 @@ pub async fn read_limited(
     headers: &HeaderMap,
     body: Body,
     max_bytes: usize,
+    timeout: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let is_too_large = body.size_hint().lower() > max_bytes as u64;
     if is_too_large && headers.contains_key(header::EXPECT) {
         return Err(Problem::too_large(max_bytes));
     }
-    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes)).await else {
+    let Ok(read) = tokio::time::timeout(timeout, collect(body, max_bytes)).await else {
         return Err(Problem::malformed("本文が時間内に届きませんでした。"));
     };
     read

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use metrics::{counter, gauge};
 use tokio::sync::oneshot;
@@ -29,6 +30,7 @@ pub struct ConnectionLimiter {
     proxies: Vec<Network>,
     table: Arc<Mutex<ConnectionTable>>,
     rates: Arc<ConnectionRates>,
+    now: fn() -> Instant,
 }
 
 #[derive(Debug, Default)]
@@ -58,13 +60,13 @@ struct NetworkShare {
 }
 
 impl ConnectionLimiter {
-    /// The configured limits of the subscribers' listener.
+    /// The configured limits of the subscribers' listener; `now` is the clock of the rates.
     #[must_use]
-    pub fn for_subscribers(site: &SiteSettings) -> Self {
+    pub fn for_subscribers(site: &SiteSettings, now: fn() -> Instant) -> Self {
         let rates = ConnectionRates::new(site.connection_rate, site.handshake_rate);
         let (total, per_network) = (site.max_connections, site.max_connections_per_address);
         let limiter = Self::new("site", total, per_network, site.trusted_proxies.clone());
-        Self { rates: Arc::new(rates), ..limiter }
+        Self { rates: Arc::new(rates), now, ..limiter }
     }
 
     /// The limits of the operators' listener.
@@ -88,7 +90,8 @@ impl ConnectionLimiter {
         proxies: Vec<Network>,
     ) -> Self {
         let rates = Arc::new(ConnectionRates::new(None, None));
-        Self { name, max_total, max_per_network, proxies, table: Arc::default(), rates }
+        let (table, now) = (Arc::default(), clock::now);
+        Self { name, max_total, max_per_network, proxies, table, rates, now }
     }
 
     /// A permit for a connection from `address`, and the signal that evicts it. `None` above the
@@ -99,7 +102,7 @@ impl ConnectionLimiter {
     ) -> Option<(ConnectionPermit, oneshot::Receiver<()>)> {
         let network = (!self.is_proxy(address)).then(|| subscriber_network(address));
         if network.is_some()
-            && !self.rates.try_acquire(RateKind::Connections, address, clock::now())
+            && !self.rates.try_acquire(RateKind::Connections, address, (self.now)())
         {
             self.count_refusal("rate");
             return None;
@@ -123,7 +126,7 @@ impl ConnectionLimiter {
     /// Counts a handshake of `address`; whether it may begin.
     pub(super) fn try_begin_handshake(&self, address: IpAddr) -> bool {
         let may_begin = self.is_proxy(address)
-            || self.rates.try_acquire(RateKind::Handshakes, address, clock::now());
+            || self.rates.try_acquire(RateKind::Handshakes, address, (self.now)());
         if !may_begin {
             self.count_refusal("handshakes");
         }
@@ -258,7 +261,16 @@ impl Drop for RequestGuard {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::LazyLock;
+
+    use metrics::with_local_recorder;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
     use super::*;
+
+    /// Time stands still.
+    static NOW: LazyLock<Instant> = LazyLock::new(clock::now);
 
     fn limiter(total: usize, per_network: usize) -> ConnectionLimiter {
         ConnectionLimiter::new("test", total, per_network, vec!["192.0.2.0/24".parse().unwrap()])
@@ -341,6 +353,33 @@ mod tests {
         held.push(idle(&limiter, "198.51.100.5").unwrap());
         held.push(idle(&limiter, "198.51.100.6").unwrap());
         assert!(evict.try_recv().is_ok());
+    }
+
+    #[test]
+    fn refusals_are_counted_by_the_limit_that_refused() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let metrics = recorder.handle();
+        let one = NonZeroU32::new(1);
+        let rates = Arc::new(ConnectionRates::new(NonZeroU32::new(4), one));
+        let limiter = ConnectionLimiter { rates, now: || *NOW, ..limiter(4, 3) };
+        let attempts = |from: &str| [busy(&limiter, from), busy(&limiter, from)];
+        let _held = with_local_recorder(&recorder, || {
+            let held = [attempts("198.51.100.1"), attempts("198.51.100.1")];
+            let others = [attempts("198.51.100.1"), attempts("203.0.113.1")];
+            let from = "203.0.113.1".parse().unwrap();
+            assert_eq!([(); 2].map(|()| limiter.try_begin_handshake(from)), [true, false]);
+            (held, others)
+        });
+        let rendered = metrics.render();
+        for sample in [
+            "connections_refused_total{listener=\"test\",limit=\"address\"} 1",
+            "connections_refused_total{listener=\"test\",limit=\"rate\"} 2",
+            "connections_refused_total{listener=\"test\",limit=\"all\"} 1",
+            "connections_refused_total{listener=\"test\",limit=\"handshakes\"} 1",
+            "connections{listener=\"test\"} 4",
+        ] {
+            assert!(rendered.contains(&format!("\nkaripass_http_{sample}\n")), "{rendered}");
+        }
     }
 
     #[test]

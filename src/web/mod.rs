@@ -20,6 +20,7 @@ mod origin;
 pub mod problem;
 mod rate_limit;
 mod refusal_log;
+mod request_timeouts;
 mod route;
 mod schema;
 mod server;
@@ -38,6 +39,7 @@ use problem::Problem;
 
 pub use connection_limit::ConnectionLimiter;
 pub use ops::ReadinessCheck;
+pub use request_timeouts::RequestTimeouts;
 pub use server::{Handle, ServeError, bind, serve};
 pub use state::AppState;
 

@@ -27,11 +27,9 @@ use tower::Service;
 
 use super::connection_limit::{ConnectionLimiter, ConnectionPermit};
 use super::evictable_stream::EvictableStream;
+use super::request_timeouts::RequestTimeouts;
 use super::tls::CertificateReloader;
 use crate::config::SiteTls;
-
-/// The time-out of a handshake and of a request's head, and so of an idle connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client may leave sent bytes unacknowledged.
 const UNREAD_TIMEOUT_MS: u32 = 20_000;
@@ -118,8 +116,8 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Bind(address, error))
 }
 
-/// Serves `router` within the limits of `limiter` until `handle` ends it: over TLS with a
-/// certificate, in the clear without one.
+/// Serves `router` within the limits of `limiter` and `timeouts` until `handle` ends it: over TLS
+/// with a certificate, in the clear without one.
 ///
 /// # Errors
 /// [`ServeError`] if the listener cannot go on.
@@ -128,6 +126,7 @@ pub async fn serve(
     router: Router,
     tls: Option<&SiteTls>,
     limiter: ConnectionLimiter,
+    timeouts: RequestTimeouts,
     handle: Handle,
 ) -> Result<(), ServeError> {
     let Handle { server: handle, is_draining, certificate } = handle;
@@ -136,7 +135,7 @@ pub async fn serve(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let plain = LimitedAcceptor { limiter, has_tls: tls.is_some() };
     let Some(tls) = tls else {
-        return with_timeouts(server.acceptor(plain))
+        return with_timeouts(server.acceptor(plain), timeouts)
             .serve(service)
             .await
             .map_err(ServeError::Failed);
@@ -144,9 +143,9 @@ pub async fn serve(
     let loaded = CertificateReloader::load(tls).map_err(ServeError::Certificate)?;
     let certificate = certificate.get_or_init(|| loaded);
     let acceptor =
-        RustlsAcceptor::new(certificate.config()).handshake_timeout(HEAD_TIMEOUT).acceptor(plain);
+        RustlsAcceptor::new(certificate.config()).handshake_timeout(timeouts.head).acceptor(plain);
     tokio::select! {
-        ended = with_timeouts(server.acceptor(acceptor)).serve(service) => {
+        ended = with_timeouts(server.acceptor(acceptor), timeouts).serve(service) => {
             ended.map_err(ServeError::Failed)
         }
         never = certificate.watch() => match never {},
@@ -163,15 +162,18 @@ async fn close_if_draining(
     response
 }
 
-fn with_timeouts<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+fn with_timeouts<A>(
+    server: Server<SocketAddr, A>,
+    timeouts: RequestTimeouts,
+) -> Server<SocketAddr, A> {
     let mut server = server.http1_only();
     server
         .http_builder()
         .http1()
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(timeouts.head)
         .max_headers(MAX_HEADERS_READ)
         .max_buf_size(MAX_HEAD_BYTES_READ);
-    server.first_request_timeout(HEAD_TIMEOUT)
+    server.first_request_timeout(timeouts.head)
 }
 
 /// Accepts connections within the limit.

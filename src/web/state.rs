@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::extract::FromRef;
 use metrics::counter;
 
 use super::problem::{self, SetUpCall};
 use super::rate_limit::RateLimiter;
 use super::refusal_log::RefusalLog;
+use super::request_timeouts::RequestTimeouts;
 use super::site::PageFrames;
 use crate::auth::{Audience, AuthService, Seals, SessionToken};
 use crate::clock;
@@ -30,6 +33,7 @@ struct Inner {
     auth: AuthService,
     rate_limiter: RateLimiter,
     refusals: RefusalLog,
+    timeouts: RequestTimeouts,
     seals: Seals,
     hsts_subdomains: bool,
     frames: PageFrames,
@@ -40,15 +44,22 @@ struct Inner {
 }
 
 impl AppState {
-    /// The state of a site with this configuration.
+    /// The state of a site with this configuration. `now` is the clock of the limit by address.
     #[must_use]
-    pub fn new(config: &Config, db: Db, hasher: Hasher) -> Self {
+    pub fn new(
+        config: &Config,
+        db: Db,
+        hasher: Hasher,
+        timeouts: RequestTimeouts,
+        now: fn() -> Instant,
+    ) -> Self {
         let auth = AuthService::new(db, hasher, config.session.idle_timeout);
         auth.replace_common_passwords(config.site.common_passwords.clone());
         let inner = Inner {
             auth,
-            rate_limiter: RateLimiter::new(config.login.limit),
+            rate_limiter: RateLimiter::new(config.login.limit, now),
             refusals: RefusalLog::default(),
+            timeouts,
             seals: Seals::new(&config.hashing.keys),
             hsts_subdomains: config.site.hsts_subdomains,
             frames: PageFrames::new(config),
@@ -85,6 +96,10 @@ impl AppState {
 
     pub(super) fn refusals(&self) -> &RefusalLog {
         &self.inner.refusals
+    }
+
+    pub(super) fn timeouts(&self) -> RequestTimeouts {
+        self.inner.timeouts
     }
 
     /// The token as its client keeps it.
@@ -132,5 +147,11 @@ impl AppState {
     /// Who answers `/phone`, in a demonstration.
     pub(super) fn phone_socket(&self) -> Option<&Path> {
         self.inner.phone_socket.as_deref()
+    }
+}
+
+impl FromRef<AppState> for RequestTimeouts {
+    fn from_ref(state: &AppState) -> Self {
+        state.timeouts()
     }
 }

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use domain::password::{PhcString, TemporaryPassword};
 use domain::rules::STORE_TIMEOUT;
 use karipass::auth::{Seals, SessionToken};
+use karipass::clock;
 use karipass::config::Config;
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys, Salt};
@@ -37,6 +39,13 @@ pub const NUMBER: &str = "0612345600";
 pub const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 /// The key of every service here: the lab's.
 pub const KEYS: &str = "lab AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// The clock of the limits of every [`Service`]: it stands still, so that no spent point returns.
+static NOW: LazyLock<Instant> = LazyLock::new(clock::now);
+/// A client of a [`Service`] may take as long as its test: however slow the machine is, no held
+/// connection ends by itself.
+const TIMEOUTS: web::RequestTimeouts = web::RequestTimeouts { head: LATE, body: LATE };
+const LATE: Duration = Duration::from_hours(1);
 
 /// A configuration with this database and these variables.
 pub fn configured(database: &Database, variables: &[(&str, &str)]) -> Config {
@@ -82,16 +91,14 @@ impl Service {
         let hasher = Hasher::start(config.hashing.keys.clone(), CHEAP, &dummy).unwrap();
         let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let handle = web::Handle::new();
-        let state = AppState::new(&config, db, hasher.clone());
-        let (paths, router) = (state.paths(), state.router(false));
-        let serving = web::serve(
-            listener,
-            router,
-            None,
-            web::ConnectionLimiter::for_subscribers(&config.site),
-            handle.clone(),
-        );
-        tokio::spawn(async { serving.await.unwrap() });
+        let state = AppState::new(&config, db, hasher.clone(), TIMEOUTS, || *NOW);
+        let tls = config.site.tls.clone();
+        let (paths, router) = (state.paths(), state.router(tls.is_some()));
+        let limiter = web::ConnectionLimiter::for_subscribers(&config.site, || *NOW);
+        let serving = handle.clone();
+        tokio::spawn(async move {
+            web::serve(listener, router, tls.as_ref(), limiter, TIMEOUTS, serving).await.unwrap();
+        });
         let address = handle.listening().await.unwrap();
         Self { base: format!("http://{address}"), hasher, paths, handle }
     }

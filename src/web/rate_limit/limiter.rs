@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use super::attempts::NumberAttempts;
 use super::budgets::{BucketKeys, Budgets};
-use crate::clock;
 use domain::network::networks;
 use domain::phone_number::PhoneNumber;
 
@@ -32,14 +31,14 @@ pub(super) struct LimiterState {
 }
 
 impl RateLimiter {
-    /// A limit of this many points a minute for one address, or no limit.
-    pub(in crate::web) fn new(points_per_minute: Option<NonZeroU32>) -> Self {
+    /// A limit of this many points a minute for one address, by this clock, or no limit.
+    pub(in crate::web) fn new(points_per_minute: Option<NonZeroU32>, now: fn() -> Instant) -> Self {
         let state = |points| LimiterState {
             budgets: Budgets::new(points),
             attempts: NumberAttempts::default(),
         };
         let state = points_per_minute.map(|points| Arc::new(Mutex::new(state(points))));
-        Self { state, hasher: RandomState::new(), now: clock::now }
+        Self { state, hasher: RandomState::new(), now }
     }
 
     /// Whether the highest cost could be paid now.

@@ -29,9 +29,7 @@ const DEAD: RequestCost =
 const VOIDED: RequestCost = RequestCost::new(rules::FAILED_LOGIN_POINTS, AttemptOutcome::Voided, 1);
 
 fn limiter(points: u32) -> RateLimiter {
-    let mut limiter = RateLimiter::new(NonZeroU32::new(points));
-    limiter.now = || *NOW;
-    limiter
+    RateLimiter::new(NonZeroU32::new(points), || *NOW)
 }
 
 fn address(text: &str) -> IpAddr {
@@ -332,7 +330,8 @@ fn the_number_of_buckets_is_limited() {
 
 #[tokio::test]
 async fn off_is_no_limit() {
-    let rate_limit = RateLimit { address: address("192.0.2.1"), limiter: RateLimiter::new(None) };
+    let rate_limit =
+        RateLimit { address: address("192.0.2.1"), limiter: RateLimiter::new(None, || *NOW) };
     let number = "0612345600".parse().unwrap();
     for _ in 0..1000 {
         let mut reservation = rate_limit.reserve_login(number).await.unwrap();

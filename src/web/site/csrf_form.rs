@@ -39,11 +39,11 @@ where
                 if !may_be_done {
                     return Err(otherwise);
                 }
-                let form = read(&parts, body, rules::MAX_BODY_BYTES).await?;
+                let form = read(&parts, body, rules::MAX_BODY_BYTES, state).await?;
                 return Err(sent_again::answer(&mut parts, state, &form, otherwise).await);
             }
         };
-        let form = read(&parts, body, session.max_form_bytes()).await?;
+        let form = read(&parts, body, session.max_form_bytes(), state).await?;
         if session.csrf_token().is_in(&form) {
             let id = form_id(&form).unwrap_or_else(|| FormId::draw(&mut rand::rng()));
             Ok(Self { session, id, form })
@@ -54,10 +54,16 @@ where
     }
 }
 
-async fn read(parts: &Parts, body: Body, max_bytes: usize) -> Result<Form, PageError> {
+async fn read(
+    parts: &Parts,
+    body: Body,
+    max_bytes: usize,
+    state: &AppState,
+) -> Result<Form, PageError> {
     if !has_content_type(&parts.headers, form::CONTENT_TYPE) {
         return Err(PageError::from(ErrorKind::Malformed));
     }
-    let body = read_limited(&parts.headers, body, max_bytes).await.or_page()?;
+    let timeout = state.timeouts().body;
+    let body = read_limited(&parts.headers, body, max_bytes, timeout).await.or_page()?;
     Form::decode(&body).ok_or_else(|| PageError::from(ErrorKind::Malformed))
 }

@@ -10,6 +10,7 @@ use domain::auth_unit::AuthUnit;
 use domain::common_passwords::CommonPasswords;
 use domain::password::{NewPassword, SubmittedPassword};
 use domain::phone_number::PhoneNumber;
+use karipass::web::RequestTimeouts;
 use karipass::web::api;
 use karipass::web::body::JsonBody;
 use karipass::web::problem::Problem;
@@ -52,7 +53,7 @@ pub fn run(bytes: &[u8]) {
 fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
     let request = Request::builder().header(CONTENT_TYPE, "application/json");
     let request = request.body(Body::from(body.to_vec())).unwrap();
-    match crate::wait_for(JsonBody::<T>::from_request(request, &())) {
+    match crate::wait_for(JsonBody::<T>::from_request(request, &RequestTimeouts::default())) {
         Ok(JsonBody(read)) => Some(read),
         Err(problem) => {
             quotes_nothing(&problem);

@@ -9,10 +9,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use karipass::clock;
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher};
 use karipass::settings;
-use karipass::web::AppState;
+use karipass::web::{AppState, RequestTimeouts};
 use tower::ServiceExt as _;
 
 /// No answer is longer.
@@ -69,6 +70,6 @@ fn site() -> &'static Router {
         let db = Db::for_operator(&config.database.url).unwrap();
         let dummy = Dummy::draw(&mut rand::rng());
         let hasher = Hasher::start(config.hashing.keys.clone(), Cost::LIVE, &dummy).unwrap();
-        AppState::new(&config, db, hasher).router(true)
+        AppState::new(&config, db, hasher, RequestTimeouts::default(), clock::now).router(true)
     })
 }
