@@ -26,6 +26,7 @@ use super::connection_string::ConnectionString;
 use super::error::NotAConnectionString;
 use super::tls::PostgresTls;
 use crate::config::Secret;
+use domain::rules;
 
 /// How long opening a connection may take.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -33,6 +34,8 @@ pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// How long each address of a host may take to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Silent hosts leave time for another attempt (`P15`).
+const _: () = assert!(2 * CONNECT_LIMIT.as_secs() < rules::STORE_TIMEOUT.as_secs());
 
 type Connected = (Client, JoinHandle<()>);
 

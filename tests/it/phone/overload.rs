@@ -7,7 +7,7 @@ use karipass::clock;
 use karipass::hashing::Cost;
 use karipass_lab::fake_asterisk::FakeReply;
 
-use super::rig::{ADDITIONAL, CONTRACT, Rig, RigOptions, TRUSTED, wait_until};
+use super::rig::{ADDITIONAL, CONTRACT, Rig, RigOptions, SOON, TRUSTED, wait_until};
 use crate::support::WAIT_TIMEOUT;
 
 /// Concurrent requests.
@@ -19,7 +19,9 @@ const NEXT_CALL: Duration = Duration::from_millis(20);
 /// them waits for two deadlines.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_command_that_waits_for_its_place_is_sent_once() {
-    let rig = Rig::start(RigOptions::impatient()).await;
+    // Longer than the machine keeps an answered command waiting.
+    let timeouts = Timeouts { request: 4 * SOON, ..RigOptions::default().timeouts };
+    let rig = Rig::start(RigOptions { timeouts, ..RigOptions::default() }).await;
     rig.call_to_menu("place.1").await;
     rig.fake.on("POST", "/crowd.", FakeReply::Never);
     for call in 0..2 * AT_ONCE {
@@ -49,11 +51,7 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue
     rig.fake.wait_for_request("POST", "/slow.answered.", 3 * AT_ONCE / 2).await;
     let last = calls_until_refused(&rig, "slow.answered.next", || refused() > 0).await;
     assert!(rig.fake.requests_like("POST", &format!("/{last}/answer")).is_empty());
-    let refused_by_now = refused();
-    rig.fake.offer("slow.offered", &TRUSTED.join("/"));
-    wait_until("the offer to be refused", || refused() > refused_by_now).await;
-    assert!(rig.fake.requests_like("POST", "/events/claim").is_empty());
-    assert_eq!(rig.metric("karipass_calls_overloaded{"), 1);
+    expect_offer_refused(&rig, refused).await;
     // Calls that were accepted before are served to their end.
     rig.fake.press("slow.under-way", "1");
     rig.fake.wait_for_playback("slow.under-way", "set-password").await;
@@ -63,6 +61,25 @@ async fn r_while_asterisk_is_slow_new_calls_are_refused_and_active_ones_continue
     assert!(rig.ended_calls().is_empty());
     rig.fake.on("POST", "/slow.answered.", FakeReply::Well);
     expect_calls_taken_again(&rig, "slow.later").await;
+}
+
+/// An offered call is refused, and the gauge says that the line is overloaded. On a machine that
+/// takes long to offer it, the line may be quick again by then: then others make it slow again.
+async fn expect_offer_refused(rig: &Rig, refused: impl Fn() -> u64) {
+    for offer in 1..=20 {
+        let (offered, refused_by_now) = (format!("slow.offered.{offer}"), refused());
+        let is_claimed =
+            || !rig.fake.requests_like("POST", &format!("channelId={offered}&")).is_empty();
+        rig.fake.offer(&offered, &TRUSTED.join("/"));
+        let is_refused = || refused() > refused_by_now;
+        wait_until("an answer to the offer", || is_refused() || is_claimed()).await;
+        if is_refused() && rig.metric("karipass_calls_overloaded{") == 1 {
+            assert!(!is_claimed(), "{offered}");
+            return;
+        }
+        calls_until_refused(rig, &format!("slow.answered.again.{offer}"), is_refused).await;
+    }
+    panic!("no offer is refused");
 }
 
 /// Each hash takes some seconds, and there are more calls than workers.
