@@ -79,10 +79,11 @@ impl Member {
     }
 
     /// Stops its process for this long; returns how long it then took to be ready. It refuses calls
-    /// that were offered to it meanwhile.
-    pub fn stop_for(&self, time: Duration) -> Result<Duration> {
+    /// that were offered to it meanwhile. Calls `stopped` once it stands still.
+    pub fn stop_for(&self, time: Duration, stopped: impl FnOnce()) -> Result<Duration> {
         let refused = self.refused_calls();
         self.signal(Signal::STOP)?;
+        stopped();
         sleep(time);
         let resumed = Instant::now();
         self.signal(Signal::CONT)?;

@@ -111,6 +111,13 @@ impl Load {
         }
     }
 
+    /// The numbers of the calls that have completed.
+    pub fn completed_numbers(&self) -> Vec<String> {
+        let records = self.shared.records.lock().unwrap();
+        let completed = records.calls.iter().filter(|call| call.outcome == CallOutcome::Completed);
+        completed.map(|call| call.number.clone()).collect()
+    }
+
     /// Stops new calls; returns the records once the last call is over.
     pub fn end(mut self) -> LoadRecords {
         self.stop();

@@ -31,6 +31,8 @@ pub struct Times {
     /// When everything was normal before the first fault.
     quiet: Instant,
     pub faults: Vec<TimeWindow>,
+    /// When each fault had taken effect, which is after its beginning.
+    strikes: Vec<Instant>,
     /// When everything had to be normal again, and was watched.
     normal: Option<TimeWindow>,
 }
@@ -61,6 +63,11 @@ impl FaultScene {
         let outcome = fault(from);
         self.times.lock().unwrap().faults.push((from, Instant::now()));
         outcome
+    }
+
+    /// Records that the fault that is being injected has taken effect.
+    pub fn strike(&self) {
+        self.times.lock().unwrap().strikes.push(Instant::now());
     }
 
     /// Records that everything is normal from now on.
@@ -115,7 +122,12 @@ impl Row {
         let scene = FaultScene {
             system,
             load,
-            times: Mutex::new(Times { quiet: begun, faults: Vec::new(), normal: None }),
+            times: Mutex::new(Times {
+                quiet: begun,
+                faults: Vec::new(),
+                strikes: Vec::new(),
+                normal: None,
+            }),
             ready: Mutex::default(),
             remarks: Mutex::default(),
         };
@@ -123,7 +135,9 @@ impl Row {
         let FaultScene { system, load, times, ready, remarks } = scene;
         let records = load.end();
         let times = times.into_inner().unwrap();
-        let balance = ledger::close(&system, &records, &times.faults, self.allowed);
+        let strikes = times.strikes.iter().map(|at| (*at, *at));
+        let faults: Vec<TimeWindow> = times.faults.iter().copied().chain(strikes).collect();
+        let balance = ledger::close(&system, &records, &faults, self.allowed);
         let mut balance = balance.context("closing the ledger")?;
         let mut remarks = remarks.into_inner().unwrap();
         let evidence = Evidence { system: &system, records: &records, times: &times };

@@ -66,6 +66,7 @@ fn cut(scene: &FaultScene) -> Result<()> {
     for _ in 0..CUTS {
         let took = scene.fault(|_| {
             set_proxies(scene, TcpState::Cut);
+            scene.strike();
             sleep(CUT_FOR);
             set_proxies(scene, TcpState::Whole);
             scene.system.fleet.wait_until_ready(Instant::now())
@@ -83,6 +84,7 @@ fn stalled(scene: &FaultScene) -> Result<()> {
     let proxy = &scene.system.ari_proxies[place];
     let took = scene.fault(|_| {
         proxy.set_state(TcpState::Stalled);
+        scene.strike();
         scene.system.fleet.members()[place].wait_until_out_of_service()?;
         sleep(STALLED_FOR);
         proxy.set_state(TcpState::Whole);

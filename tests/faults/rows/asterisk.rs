@@ -34,6 +34,8 @@ fn callers_are_served_once_a_killed_asterisk_is_back() -> Result<()> {
 fn killed(scene: &FaultScene) -> Result<()> {
     for _ in 0..KILLS {
         let took = scene.fault(|_| {
+            scene.system.asterisk().child.kill()?;
+            scene.strike();
             scene.system.asterisk().restart()?;
             scene.system.fleet.wait_until_ready(Instant::now())
         })?;

@@ -85,6 +85,7 @@ fn killed(scene: &FaultScene) -> Result<()> {
         calls += member.calls();
         let took = scene.fault(|from| {
             member.kill()?;
+            scene.strike();
             member.wait_until_ready(from + Duration::from_millis(100))
         })?;
         scene.note_ready(took);
@@ -98,7 +99,7 @@ fn stopped(scene: &FaultScene) -> Result<()> {
     let (place, calls) = scene.system.fleet.busiest()?;
     scene.remark(format!("with {calls} calls"));
     let member = &scene.system.fleet.members()[place];
-    let took = scene.fault(|_| member.stop_for(STOPPED_FOR))?;
+    let took = scene.fault(|_| member.stop_for(STOPPED_FOR, || scene.strike()))?;
     scene.note_ready(took);
     Ok(())
 }

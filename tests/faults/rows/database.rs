@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use karipass_lab::postgres::{Replication, ShutdownMode};
-use karipass_lab::proxy::{Fault, Point, PostgresProxy};
+use karipass_lab::proxy::{CutCommit, Fault, Point, PostgresProxy};
 
 use crate::caller::CallOutcome;
 use crate::checks::{apology_delay, check_new_calls};
@@ -20,13 +20,14 @@ const STOPPED_FOR: Duration = Duration::from_secs(20);
 const KILLS: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(6);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(3);
-/// What happens to every third commit: the next of these after each commit of a password.
+/// What happens to every third commit: the one of these that has happened to the fewest passwords.
 const CUTS: [Fault; 3] = {
     const AT: Point = Point::Commit(3);
     [Fault::CutBefore(AT), Fault::CutAfter(AT), Fault::CutAnswer(AT)]
 };
-/// How many commits of passwords are cut.
-const PASSWORDS_CUT: usize = 18;
+/// How many commits of passwords are cut in each way, at least, and in all ways, at most.
+const EACH_CUT: usize = 6;
+const MAX_PASSWORDS_CUT: usize = 90;
 /// The audit's event of a stored password, as a parameter: behind its length.
 const STORED: &str = "\0\0\0\rtemporary_set";
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -105,6 +106,7 @@ fn promote(scene: &FaultScene) -> Result<Duration> {
 fn primary_lost(scene: &FaultScene) -> Result<()> {
     let took = scene.fault(|_| {
         scene.system.postgres.stop(ShutdownMode::Kill)?;
+        scene.strike();
         sleep(DECISION_TIMEOUT);
         promote(scene)
     })?;
@@ -121,6 +123,7 @@ fn waits_cancelled(scene: &FaultScene) -> Result<()> {
         let cancelled = scene.system.runtime.block_on(cancel_waits(scene))?;
         scene.remark(format!("{cancelled} waits cancelled"));
         scene.system.postgres.stop(ShutdownMode::Kill)?;
+        scene.strike();
         standby.start()?;
         promote(scene)
     })?;
@@ -145,6 +148,7 @@ async fn cancel_waits(scene: &FaultScene) -> Result<usize> {
 fn stopped(scene: &FaultScene) -> Result<()> {
     let took = scene.fault(|_| {
         scene.system.postgres.stop(ShutdownMode::Fast)?;
+        scene.strike();
         sleep(STOPPED_FOR);
         scene.system.postgres.start()?;
         scene.system.fleet.wait_until_ready(Instant::now())
@@ -157,6 +161,7 @@ fn killed(scene: &FaultScene) -> Result<()> {
     for _ in 0..KILLS {
         let took = scene.fault(|_| {
             scene.system.postgres.stop(ShutdownMode::Kill)?;
+            scene.strike();
             scene.system.postgres.start()?;
             scene.system.fleet.wait_until_ready(Instant::now())
         })?;
@@ -171,19 +176,32 @@ fn commits_cut_in_turn(scene: &FaultScene) -> Result<()> {
     scene.fault(|_| cut_commits(scene))
 }
 
-/// Each cut is a fault too, that began no later than it was noticed.
+/// Each cut is a fault too, that began no later than it was noticed. Cuts go on until each kind has
+/// happened as often as the others, and gone unnoticed by a caller: a slow machine needs more.
 fn cut_commits(scene: &FaultScene) -> Result<()> {
     let proxy = scene.system.proxy.as_ref().context("no proxy")?;
-    let (mut seen, mut passwords, mut last) = (0, 0, Instant::now());
-    while passwords < PASSWORDS_CUT {
-        ensure!(last.elapsed() < WAIT_TIMEOUT, "only {passwords} commits of passwords to cut");
-        proxy.inject(CUTS[passwords % CUTS.len()]);
+    let (mut seen, mut last) = (0, Instant::now());
+    let mut passwords: Vec<CutCommit> = Vec::new();
+    loop {
+        let of_kind = |kind: Fault| passwords.iter().filter(move |cut| cut.fault == kind);
+        let rarest = CUTS.into_iter().min_by_key(|kind| of_kind(*kind).count());
+        let rarest = rarest.context("no kind")?;
+        let completed = scene.load.completed_numbers();
+        let is_unnoticed = |cut: &CutCommit| completed.iter().any(|number| cut.has(number));
+        let all_unnoticed = CUTS.into_iter().all(|kind| of_kind(kind).any(is_unnoticed));
+        if of_kind(rarest).count() >= EACH_CUT && all_unnoticed {
+            break;
+        }
+        let all = passwords.len();
+        ensure!(all < MAX_PASSWORDS_CUT, "a caller notices each cut of a kind, of {all}");
+        ensure!(last.elapsed() < WAIT_TIMEOUT, "only {all} commits of passwords to cut");
+        proxy.inject(rarest);
         sleep(POLL_INTERVAL);
         let cut = proxy.cut_commits();
         for cut in &cut[seen..] {
             scene.fault(|_| Ok(()))?;
             if cut.has(STORED) {
-                passwords += 1;
+                passwords.push(cut.clone());
                 last = Instant::now();
             }
         }

@@ -95,6 +95,7 @@ fn asterisk_killed(scene: &FaultScene) -> Result<()> {
         let sip = one.lock().unwrap().setup.sip;
         let known = scene.fault(|from| {
             one.lock().unwrap().child.kill()?;
+            scene.strike();
             wait_for_kamailio(scene, sip, false)?;
             anyhow::Ok(from.elapsed())
         })?;
@@ -121,6 +122,7 @@ fn daemon_killed(scene: &FaultScene) -> Result<()> {
     for member in scene.system.fleet.members() {
         let took = scene.fault(|from| {
             member.kill()?;
+            scene.strike();
             member.wait_until_ready(from + Duration::from_millis(100))
         })?;
         scene.note_ready(took);
@@ -132,6 +134,7 @@ fn daemon_killed(scene: &FaultScene) -> Result<()> {
 fn primary_lost(scene: &FaultScene) -> Result<()> {
     let took = scene.fault(|_| {
         scene.system.postgres.stop(ShutdownMode::Kill)?;
+        scene.strike();
         sleep(DECISION_TIMEOUT);
         let promoted = Instant::now();
         scene.system.promote()?;
