@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::rtp::{HEADER, MARKER, RtpStream, SAMPLES};
+use super::rtp::{MARKER, RtpStream, SAMPLES, Sequence};
 use super::sipp::Keying;
 use super::tone;
 use crate::child::raise_priority;
@@ -48,6 +48,8 @@ impl Pace {
 pub enum Received<'a> {
     /// A packet of µ-law.
     Audio(&'a [u8]),
+    /// So many samples were sent and never arrived.
+    Lost(usize),
     /// Nothing: every packet that came before this time has been passed on.
     Nothing,
 }
@@ -79,7 +81,14 @@ impl Handset {
         spawn(move || receive(&receiving, &over, &packets));
         spawn(move || {
             for (at, packet) in received {
-                ear(at, packet.as_deref().map_or(Received::Nothing, Received::Audio));
+                let Some((lost, payload)) = &packet else {
+                    ear(at, Received::Nothing);
+                    continue;
+                };
+                if *lost > 0 {
+                    ear(at, Received::Lost(lost * payload.len()));
+                }
+                ear(at, Received::Audio(payload));
             }
         });
         Ok(Self { socket, gone, speaker: None })
@@ -205,21 +214,28 @@ fn ticks(duration: Duration) -> u16 {
     u16::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u16::MAX)
 }
 
+/// A packet of µ-law, and how many before it never arrived; `None` if nothing has come.
+type Arrival = (Instant, Option<(usize, Vec<u8>)>);
+
 /// Passes on every packet, until the handset is gone.
-fn receive(socket: &UdpSocket, gone: &AtomicBool, packets: &Sender<(Instant, Option<Vec<u8>>)>) {
+fn receive(socket: &UdpSocket, gone: &AtomicBool, packets: &Sender<Arrival>) {
     raise_priority();
-    let mut buffer = [0; 2048];
+    let (mut buffer, mut sequence) = ([0; 2048], Sequence::default());
     while !gone.load(Ordering::Relaxed) {
         let before = Instant::now();
         let received = socket.recv_from(&mut buffer);
         let packet = match received {
             Ok((length, from)) => {
                 let is_ulaw = buffer[1] & !MARKER == 0;
-                let Some(payload) = buffer.get(HEADER..length) else { continue };
-                if !is_ulaw || !from.ip().is_loopback() {
+                let Some((head, payload)) = buffer[..length].split_first_chunk() else { continue };
+                if !from.ip().is_loopback() {
                     continue;
                 }
-                (Instant::now(), Some(payload.to_vec()))
+                let lost = sequence.lost_before(head);
+                if !is_ulaw {
+                    continue;
+                }
+                (Instant::now(), Some((lost, payload.to_vec())))
             }
             Err(_) => (before, None),
         };

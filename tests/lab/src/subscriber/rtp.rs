@@ -20,6 +20,27 @@ const VOLUME: u8 = 10;
 /// The last packet of an event is sent this often (RFC 4733 §2.5.1.4).
 const END_PACKETS: usize = 3;
 
+/// More packets in a row are not lost: the sender counts from elsewhere.
+const MAX_LOST: u16 = 50;
+
+/// The numbers of an incoming stream's packets.
+#[derive(Debug, Default)]
+pub struct Sequence {
+    /// The source and number of the last packet.
+    last: Option<([u8; 4], u16)>,
+}
+
+impl Sequence {
+    /// How many packets between the last one and this one never arrived (RFC 3550 §5.1).
+    pub fn lost_before(&mut self, head: &[u8; HEADER]) -> usize {
+        let [_, _, high, low, .., a, b, c, d] = *head;
+        let (source, number) = ([a, b, c, d], u16::from_be_bytes([high, low]));
+        let last = self.last.replace((source, number)).filter(|(last, _)| *last == source);
+        let skipped = last.map_or(0, |(_, last)| number.wrapping_sub(last).wrapping_sub(1));
+        if skipped <= MAX_LOST { skipped.into() } else { 0 }
+    }
+}
+
 /// An outgoing stream. Each call of a `send_…` method follows one of [`RtpStream::tick`].
 pub struct RtpStream {
     socket: Arc<UdpSocket>,
@@ -145,6 +166,27 @@ mod tests {
         assert_eq!(socket.recv(&mut packet).unwrap(), HEADER + 4);
         let timestamp = [packet[4], packet[5], packet[6], packet[7]];
         (u32::from_be_bytes(timestamp), u16::from_be_bytes([packet[14], packet[15]]))
+    }
+
+    #[test]
+    fn the_packets_that_never_arrived_are_counted() {
+        let mut sequence = Sequence::default();
+        let mut lost = |source: u8, number: u16| {
+            let [high, low] = number.to_be_bytes();
+            sequence.lost_before(&[0x80, 0, high, low, 0, 0, 0, 0, 0, 0, 0, source])
+        };
+        for (source, number, expected) in [
+            (1, 65_533, 0),
+            (1, 65_534, 0),
+            (1, 1, 2),
+            (1, 0, 0),
+            (1, 1, 0),
+            (1, 9_000, 0),
+            (2, 9_005, 0),
+            (2, 9_007, 1),
+        ] {
+            assert_eq!(lost(source, number), expected, "{number} of {source}");
+        }
     }
 
     #[test]

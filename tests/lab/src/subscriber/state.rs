@@ -29,6 +29,7 @@ impl CallProgress {
     pub(super) fn on_received(&mut self, at: Instant, what: &Received<'_>) {
         match what {
             Received::Audio(payload) => self.hearing.hear(at, payload),
+            Received::Lost(samples) => self.hearing.miss(at, *samples),
             Received::Nothing => self.heard_until = Some(at),
         }
         if self.is_over() {

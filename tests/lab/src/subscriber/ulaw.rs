@@ -7,6 +7,9 @@ const CLIP: i32 = 32_635;
 /// Silence; µ-law has two zeros, and [`canonical`] makes them one.
 pub(super) const SILENCE: u8 = 0xff;
 
+/// In place of the code of a sample that never arrived: the other zero.
+pub(super) const LOST: u8 = 0x7f;
+
 /// The code of a 16-bit sample, with one zero. µ-law codes 14 bits: like Asterisk's table, this
 /// uses the highest sample of the four with the same code.
 pub(super) fn encode(sample: i16) -> u8 {
@@ -20,7 +23,7 @@ pub(super) fn encode(sample: i16) -> u8 {
 
 /// The same code with one zero.
 pub(super) fn canonical(code: u8) -> u8 {
-    if code == 0x7f { SILENCE } else { code }
+    if code == LOST { SILENCE } else { code }
 }
 
 /// Whether a code is loud enough to differ from a room's noise (about -42 dB of full scale).

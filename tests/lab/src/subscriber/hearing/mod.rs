@@ -4,9 +4,11 @@
 //! the end of a file, so a file may begin anywhere in one. A [`Hearing`] searches the stream for
 //! any 10 ms of a known file, then follows that file until it ends or the stream departs from it.
 //! Files that begin alike stay candidates together until they differ. Silence is skipped; sound
-//! that is in no file is heard as [`UNKNOWN`].
+//! that is in no file is heard as [`UNKNOWN`]. A packet that was sent but never arrived may have
+//! been any part of the file that is being followed.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -79,7 +81,7 @@ impl Place {
     /// How many bytes before this position agree with the end of `stream`.
     fn agrees_before(self, stream: &[u8]) -> usize {
         let before = self.sound.codes[..self.offset].iter().rev();
-        before.zip(stream.iter().rev()).take_while(|(a, b)| a == b).count()
+        before.zip(stream.iter().rev()).take_while(|(code, heard)| agree(**code, **heard)).count()
     }
 }
 
@@ -150,7 +152,16 @@ impl Hearing {
 
     /// Adds a packet's µ-law.
     pub fn hear(&mut self, at: Instant, payload: &[u8]) {
-        self.stream.extend(payload.iter().map(|code| ulaw::canonical(*code)));
+        self.receive(at, payload.iter().map(|code| ulaw::canonical(*code)));
+    }
+
+    /// Adds so many samples that never arrived.
+    pub fn miss(&mut self, at: Instant, samples: usize) {
+        self.receive(at, iter::repeat_n(ulaw::LOST, samples));
+    }
+
+    fn receive(&mut self, at: Instant, codes: impl Iterator<Item = u8>) {
+        self.stream.extend(codes);
         self.arrivals.push((self.stream.len(), at));
         while self.advance() {}
     }
@@ -201,7 +212,7 @@ impl Hearing {
             }
             return has_ended;
         };
-        let agrees = |place: &&Place| place.rest().first() == Some(code);
+        let agrees = |place: &&Place| place.rest().first().is_some_and(|own| agree(*own, *code));
         let agreeing = self.following.iter().filter(agrees).map(|place| place.after(1));
         let agreeing: Vec<Place> = agreeing.collect();
         if agreeing.is_empty() {
@@ -253,6 +264,11 @@ impl Hearing {
             }
         }
     }
+}
+
+/// Whether a code of the stream may be this code of a file.
+fn agree(own: u8, heard: u8) -> bool {
+    heard == own || heard == ulaw::LOST
 }
 
 fn names(places: &[Place]) -> Vec<&'static str> {

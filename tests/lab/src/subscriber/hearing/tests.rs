@@ -63,8 +63,48 @@ fn a_guidance_whose_beginning_is_missing_is_not_whole() {
     assert!(!heard[0].whole && heard[0].from > 15_000, "{heard:?}");
 }
 
+/// Hears the sounds with quiet around them, of which some packets never arrive.
+fn hear_without(lost: &[usize], sounds: &[&str]) -> Vec<Heard> {
+    let mut stream = vec![quiet(1000)];
+    stream.extend(sounds.iter().flat_map(|name| [samples(name), quiet(1000)]));
+    let mut hearing = Hearing::new(Library::guidance());
+    for (index, packet) in stream.concat().chunks(PACKET).enumerate() {
+        if lost.contains(&index) {
+            hearing.miss(Instant::now(), packet.len());
+        } else {
+            hearing.hear(Instant::now(), packet);
+        }
+    }
+    hearing.heard
+}
+
 #[test]
-fn a_lost_packet_is_noticed() {
+fn a_packet_that_never_arrived_ends_no_guidance() {
+    let whole = hear_without(&[], &["menu", "completed"]);
+    // In the quiet, at the first sound, in its midst, several in a row, and at its end.
+    let last = (1000 + samples("menu").len()) / PACKET;
+    for lost in [&[3][..], &[6], &[7], &[100], &[100, 101, 102, 110], &[last - 1], &[last]] {
+        let heard = hear_without(lost, &["menu", "completed"]);
+        assert_eq!(names(&heard), ["menu", "completed"], "{lost:?}");
+        let edges = |heard: &[Heard]| -> Vec<(usize, bool)> {
+            heard.iter().map(|heard| (heard.from, heard.whole)).collect()
+        };
+        assert_eq!(edges(&heard), edges(&whole), "{lost:?}");
+    }
+}
+
+#[test]
+fn a_guidance_that_stops_in_a_packet_that_never_arrived_is_not_whole() {
+    let mut hearing = Hearing::new(Library::guidance());
+    hearing.hear(Instant::now(), &samples("menu")[..24_000]);
+    hearing.miss(Instant::now(), PACKET);
+    hearing.hear(Instant::now(), &[quiet(800), samples("completed"), quiet(800)].concat());
+    assert_eq!(names(&hearing.heard), ["menu", "completed"]);
+    assert!(!hearing.heard[0].whole && hearing.heard[1].whole, "{:?}", hearing.heard);
+}
+
+#[test]
+fn a_packet_that_was_never_sent_is_noticed() {
     let mut gap = samples("menu");
     gap.drain(40_000..40_160);
     let heard = hear(&[gap, quiet(800)]);
