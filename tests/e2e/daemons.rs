@@ -142,6 +142,8 @@ fn a_daemon_that_is_started_again_takes_its_callers_from_the_menu_on() -> Result
     call.hear("menu")?.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
     call.key_password(&password[..5])?;
     system.daemon.as_ref().unwrap().lock().unwrap().restart()?;
+    // Of a daemon that takes longer to start than callers wait for one.
+    call.allow(["trouble"; 20]);
     call.hear("menu")?.key("1")?.begin_to_hear_number(&story.family.contract, "set-password")?;
     complete(&mut call, &story.family.contract, &password)?;
     traces::expect_none(&system)
