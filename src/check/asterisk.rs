@@ -143,7 +143,7 @@ fn judge_log(log: &LogChannel) -> Option<Finding> {
     } else if has("DEBUG") {
         Some(Finding::warning(format!(
             "Asterisk's log {channel} has the level debug: it shows keyed digits with core set \
-             debug 4 and higher"
+             debug 1 and higher"
         )))
     } else if has("VERBOSE") && kind != "Console" {
         Some(Finding::warning(format!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::conf::{Conf, is_false};
 use super::dialplan_globals::Expected;
 use super::finding::Finding;
-use super::{dialplan, endpoints, listeners, sip};
+use super::{debugging, dialplan, endpoints, listeners, sip};
 
 /// Asterisk's default limit of HTTP connections, ARI's included.
 const DEFAULT_SESSIONS: u32 = 100;
@@ -32,6 +32,7 @@ pub(super) fn check(config_dir: &Path, user: &str, expected: Expected<'_>) -> Ve
     let [http, ari, logger, cel, cli] =
         ["http.conf", "ari.conf", "logger.conf", "cel.conf", "cli.conf"].map(&mut read);
     let [manager, users, rtp] = ["manager.conf", "users.conf", "rtp.conf"].map(&mut read);
+    let [asterisk, clients] = ["asterisk.conf", "websocket_client.conf"].map(&mut read);
     let [pjsip, extensions] = ["pjsip.conf", "extensions.conf"].map(&mut read);
     findings.extend([&http, &ari, &manager].into_iter().filter_map(second_general));
     findings.extend(http_server(&http));
@@ -40,10 +41,13 @@ pub(super) fn check(config_dir: &Path, user: &str, expected: Expected<'_>) -> Ve
     findings.extend(write_timeout(&ari));
     findings.extend(logs(&logger));
     findings.extend(recorded_digits(&cel));
-    findings.extend(sip::startup_commands(&cli));
+    findings.extend(debugging::level(&asterisk));
+    findings.extend(debugging::startup_commands(&cli));
+    findings.extend(debugging::manager(&manager));
     findings.extend(strict_rtp(&rtp));
     findings.extend(listeners::http_address(&http));
     findings.extend(listeners::ari_users(&ari, user));
+    findings.extend(listeners::ari_connections(&ari, &clients, expected.app));
     findings.extend(listeners::managers(&manager, &users));
     findings.extend(sip::check(&pjsip, &extensions, expected.set_up_number.as_str()));
     findings.extend(endpoints::check(&pjsip, expected.media_networks));
@@ -151,7 +155,7 @@ fn judge_log(file: &str, levels: &str) -> Option<Finding> {
         )));
     }
     let shown = if levels.contains(&"debug") {
-        "debug, which shows keyed digits with core set debug 4 and higher"
+        "debug, which shows keyed digits with core set debug 1 and higher"
     } else if levels.contains(&"verbose") && file != "console" {
         "verbose, which shows callers' numbers with core set verbose 3 and higher"
     } else {
@@ -268,6 +272,7 @@ mod tests {
             ("rtp.conf", "[general]", "[general]\nstrictrtp = no", Warning, &["strictrtp = no"]),
             ("pjsip.conf", "user_agent = PBX", "debug = yes", Error, &["[global]", "debug = yes"]),
             ("pjsip.conf", "message_context =", ";", Warning, &["carrier", "MESSAGE"]),
+            ("asterisk.conf", "debug = 0", "debug = 1", Error, &["asterisk.conf", "debug = 1"]),
             ("extensions.conf", "#include \"karipass.conf\"", "", Error, &["karipass.conf"]),
             ("extensions.conf", "KARIPASS_CLAIM_MS", "X", Error, &["KARIPASS_CLAIM_MS"]),
         ] {
@@ -299,16 +304,21 @@ mod tests {
             (
                 "manager.conf",
                 "[general]\nenabled = yes\nbindaddr = 192.0.2.1\n[quiet]\nread = system,call\n\
-                 [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n",
+                 [wall]\nread = call,dtmf\n[every](quiet)\nread = all\n[general](+)\ndebug = on\n",
             ),
+            ("ari.conf", "[far]\ntype = outbound_websocket\nsubscribe_all = yes\n"),
+            ("cli.conf", "[startup_commands]\nari set debug all on = yes\n"),
         ]);
         let found = samples.check();
-        assert_eq!(found.len(), 5, "{found:#?}");
+        assert_eq!(found.len(), 8, "{found:#?}");
         assert_found(&found, Error, &["http.conf", "0.0.0.0"]);
         assert_found(&found, Error, &["manager.conf", "192.0.2.1"]);
         assert_found(&found, Error, &["manager.conf", "user wall"]);
         assert_found(&found, Error, &["manager.conf", "user every"]);
         assert_found(&found, Warning, &["ari.conf", "user other"]);
+        assert_found(&found, Error, &["ari.conf", "connection far"]);
+        assert_found(&found, Error, &["cli.conf", "ari set debug"]);
+        assert_found(&found, Error, &["manager.conf", "debug is on"]);
         let disabled = "[general]\nenabled = no\n[wall]\nread = all\n";
         assert_eq!(Samples::with(&[("manager.conf", disabled)]).check(), []);
     }

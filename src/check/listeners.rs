@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use url::Url;
+
 use super::conf::{Conf, Section};
 use super::finding::Finding;
 
@@ -90,6 +92,38 @@ pub(super) fn ari_users(ari: &Conf, user: &str) -> Vec<Finding> {
     others.map(|other| warning(&other.name)).collect()
 }
 
+/// Connections that Asterisk makes to programs of ARI. Each of them may subscribe too, and receives
+/// the events of its applications in any case.
+pub(super) fn ari_connections(ari: &Conf, clients: &Conf, app: &str) -> Vec<Finding> {
+    let outbound = ari.sections.iter().filter(|it| it.has_type("outbound_websocket"));
+    outbound.map(|connection| connection_finding(connection, clients, app)).collect()
+}
+
+fn connection_finding(connection: &Section, clients: &Conf, app: &str) -> Finding {
+    let client = connection.value("websocket_client_id").unwrap_or_default();
+    let mut clients = clients.sections.iter().filter(|it| it.has_type("websocket_client"));
+    let client = clients.find(|it| it.name == client);
+    let uri = client.and_then(|client| client.value("uri")).unwrap_or("an unknown server");
+    let uri = if is_in_the_clear(uri) { format!("{uri} in the clear") } else { uri.to_owned() };
+    let apps = connection.value("apps").unwrap_or_default();
+    let has_line = apps.split(',').any(|it| it.trim() == app);
+    let name = &connection.name;
+    if connection.is_true("subscribe_all") || has_line {
+        Finding::error(format!("ari.conf: connection {name} sends every keyed digit to {uri}"))
+    } else {
+        Finding::warning(format!(
+            "ari.conf: connection {name} to {uri} can receive every keyed digit, as ari.user \
+             does: is it needed?"
+        ))
+    }
+}
+
+/// Whether it leads to another machine without TLS.
+fn is_in_the_clear(uri: &str) -> bool {
+    let url = Url::parse(uri).ok().filter(|url| url.scheme() == "ws");
+    url.is_some_and(|url| !url.host_str().is_some_and(is_loopback))
+}
+
 /// Checks whether other machines reach Asterisk's HTTP server without TLS.
 pub(super) fn http_address(http: &Conf) -> Option<Finding> {
     let is_enabled = http.first("general").is_some_and(|general| general.is_true("enabled"));
@@ -126,6 +160,7 @@ pub(super) fn is_loopback(bound: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::*;
 
     #[test]
@@ -164,6 +199,35 @@ mod tests {
         }
         let disabled = Conf::parse("[general]\nenabled = no\n");
         assert_eq!(managers(&disabled, &Conf::parse("[a]\nhasmanager = yes\n")), []);
+    }
+
+    #[test]
+    fn r_connections_that_asterisk_makes_to_other_programs_of_ari_are_found() {
+        let ari = |entries: &str| {
+            format!("[out]\ntype = outbound_websocket\nwebsocket_client_id = far\n{entries}\n")
+        };
+        let client = |uri: &str| format!("[far]\ntype = websocket_client\nuri = {uri}\n");
+        let (away, here) = (client("ws://203.0.113.9:8000/x"), client("ws://127.0.0.1:8000/x"));
+        let encrypted = client("wss://far.example/x");
+        for (entries, client, severity, words) in [
+            ("subscribe_all = yes", &away, Severity::Error, "203.0.113.9:8000/x in the clear"),
+            ("apps = other, karipass", &away, Severity::Error, "every keyed digit"),
+            ("apps = other", &away, Severity::Warning, "x in the clear can receive"),
+            ("apps = other", &here, Severity::Warning, "127.0.0.1:8000/x can receive"),
+            ("apps = other", &encrypted, Severity::Warning, "far.example/x can receive"),
+            ("subscribe_all = no", &String::new(), Severity::Warning, "an unknown server"),
+        ] {
+            let found =
+                ari_connections(&Conf::parse(&ari(entries)), &Conf::parse(client), "karipass");
+            assert!(
+                matches!(&found[..], [one] if one.severity == severity
+                    && one.message.contains("out") && one.message.contains(words)),
+                "{entries} {client}: {found:?}"
+            );
+        }
+        let none =
+            ari_connections(&Conf::parse("[x]\ntype = user\n"), &Conf::parse(""), "karipass");
+        assert_eq!(none, []);
     }
 
     #[test]

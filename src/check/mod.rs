@@ -3,13 +3,14 @@
 //!
 //! - [`database`]: schema, privileges, clock, and what PostgreSQL logs.
 //! - [`asterisk`]: over ARI its version, `modules`, sounds, logs, clock and `dialplan_globals`.
-//!   Where their folder is known, also its `files` (read by `conf`), `dialplan`, `endpoints`,
-//!   `listeners` and `sip`.
+//!   Where their folder is known, also its `files` (read by `conf`), `debugging`, `dialplan`,
+//!   `endpoints`, `listeners` and `sip`.
 
 pub mod asterisk;
 mod clock_skew;
 mod conf;
 pub mod database;
+mod debugging;
 mod dialplan;
 mod dialplan_globals;
 mod endpoints;

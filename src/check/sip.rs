@@ -7,30 +7,10 @@ use super::endpoints::{addresses, further, is_believed};
 use super::finding::Finding;
 use super::listeners::is_loopback;
 
-/// Commands by which the log shows SIP, with the digits in INFO, or telephone events.
-const SHOWING: [&[&str]; 2] = [&["pjsip", "set", "logger"], &["rtp", "set", "debug"]];
-
 /// Checks `pjsip`; `extensions` lead calls to `number` to the line.
 pub(super) fn check(pjsip: &Conf, extensions: &Conf, number: &str) -> Vec<Finding> {
     let found = [logged(pjsip), messages(pjsip, extensions, number), clear_media(pjsip)];
     found.into_iter().flatten().collect()
-}
-
-/// Commands that Asterisk runs at its start, as `pjsip set logger on = yes`.
-pub(super) fn startup_commands(cli: &Conf) -> Vec<Finding> {
-    let commands = cli.named("startup_commands").flat_map(|section| &section.entries);
-    let shown = commands.filter(|(command, value)| {
-        let words: Vec<&str> = command.split_whitespace().collect();
-        let is_off = words.last() == Some(&"off") || is_false(value);
-        SHOWING.iter().any(|showing| words.starts_with(showing)) && !is_off
-    });
-    shown
-        .map(|(command, _)| {
-            Finding::error(format!(
-                "cli.conf: {command} logs keyed digits from Asterisk's start on"
-            ))
-        })
-        .collect()
 }
 
 /// `debug` is yes, no, or the host whose SIP is logged.
@@ -133,22 +113,6 @@ mod tests {
             assert_eq!(found(&global(debug)), [], "{debug}");
         }
         assert_eq!(found("[any]\ntype=system\ndebug=yes\n"), [], "another type");
-    }
-
-    #[test]
-    fn r_a_command_at_asterisks_start_that_logs_digits_is_an_error() {
-        for (command, is_found) in [
-            ("pjsip set logger on = yes", true),
-            ("pjsip set logger host 192.0.2.1 = yes", true),
-            ("pjsip  set logger verbose on = fully-booted", true),
-            ("rtp set debug on = yes", true),
-            ("pjsip set logger on = no", false),
-            ("pjsip set logger off = yes", false),
-            ("core set verbose 3 = yes", false),
-        ] {
-            let cli = Conf::parse(&format!("[startup_commands]\n{command}\n"));
-            assert_eq!(startup_commands(&cli).len(), usize::from(is_found), "{command}");
-        }
     }
 
     #[test]
