@@ -73,8 +73,21 @@ impl<'a> Story<'a> {
 
     /// Loads these rows as the operator would.
     pub fn load(&self, rows: &str) -> Result<()> {
+        self.import(&format!("contract_number,number,service\n{rows}"))
+    }
+
+    /// Loads the same numbers for a customer with this mark.
+    pub fn load_for_customer(&self, mark: &str) -> Result<()> {
+        let Family { contract, child, plain } = &self.family;
+        let numbers = [(contract, "yes"), (child, "yes"), (plain, "no")];
+        let rows =
+            numbers.map(|(number, service)| format!("{contract},{number},{service},{mark}\n"));
+        self.import(&format!("contract_number,number,service,customer\n{}", rows.concat()))
+    }
+
+    fn import(&self, csv: &str) -> Result<()> {
         let file = self.system.folder.path().join(format!("{}.csv", self.family.contract));
-        fs::write(&file, format!("contract_number,number,service\n{rows}"))?;
+        fs::write(&file, csv)?;
         self.system.operator(&["contracts", "import", file.to_str().unwrap()])
     }
 
@@ -174,13 +187,15 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
+    /// The daemon's API.
+    pub fn api(&self) -> Result<Api> {
+        let daemon = self.system.daemon.as_ref().unwrap().lock().unwrap();
+        Api::new(&daemon.site(), client(&daemon.certificate())?.timeout(ANSWER_TIMEOUT))
+    }
+
     /// Logs in over the API.
     pub fn log_in(&self, login: &str, password: &str) -> Result<(u16, Value)> {
-        let api = {
-            let daemon = self.system.daemon.as_ref().unwrap().lock().unwrap();
-            Api::new(&daemon.site(), client(&daemon.certificate())?.timeout(ANSWER_TIMEOUT))?
-        };
-        Ok(self.system.wait(api.log_in(login, password))?)
+        Ok(self.system.wait(self.api()?.log_in(login, password))?)
     }
 
     /// Expects that the password does not log in.

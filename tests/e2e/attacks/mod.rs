@@ -1,10 +1,14 @@
-//! Attempts to reach the line as somebody else (`P1`), on an Asterisk that transfers and forwards.
+//! Attempts to take over a contract. Most reach the line as somebody else (`P1`), on an Asterisk
+//! that transfers and forwards.
 //!
-//! Most are judged by the Stasis arguments: each of these calls must arrive without a trusted
+//! Those here are judged by the Stasis arguments: each of these calls must arrive without a trusted
 //! caller.
 
+mod accounts;
 pub mod agent;
+mod ear;
 mod media;
+mod refused;
 mod stored;
 
 use std::fs;

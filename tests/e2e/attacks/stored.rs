@@ -1,4 +1,5 @@
-//! Whole calls of a stranger with the daemon, judged by the stored passwords.
+//! Whole calls of a stranger with the daemon, judged by what is heard and by the stored
+//! passwords.
 
 use std::net::UdpSocket;
 
@@ -6,6 +7,7 @@ use anyhow::{Result, ensure};
 use karipass_lab::asterisk::{Asterisk, SET_UP_NUMBER};
 
 use super::agent::{Agent, Dialog};
+use super::ear::Ear;
 use super::{DESK, DIALPLAN, ENDPOINTS, MODULES, OUTSIDE, wait_until_bridged};
 use crate::story::{Family, PHONE_FAMILY, Story};
 use crate::system::{PATIENT, System};
@@ -14,13 +16,16 @@ use crate::system::{PATIENT, System};
 fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Result<()> {
     expect_nothing_stored(
         async |Strangers { asterisk, mut desk, mut outside, contract, password }| {
-            let mut forwarded = outside.invite("101", &contract, "").await?;
+            let ear = Ear::new(OUTSIDE)?;
+            let mut forwarded = outside.invite_with("101", &contract, "", &ear.offer()?).await?;
             outside.expect_answer(&mut forwarded).await?;
             key_all(&mut outside, &mut forwarded, &password).await?;
             outside.expect_hangup().await?;
+            ear.expect_last("not-available").await?;
+            let ear = Ear::new(OUTSIDE)?;
             let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
             desk.expect_answer(&mut line).await?;
-            let mut called = outside.invite("100", &contract, "").await?;
+            let mut called = outside.invite_with("100", &contract, "", &ear.offer()?).await?;
             let mut taken = desk.take_call("200 OK", "").await?;
             outside.expect_answer(&mut called).await?;
             // Asterisk transfers only calls that are already connected.
@@ -34,7 +39,8 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
                 desk.request("REFER", &mut taken, &format!("Refer-To: <{to}>\r\n"), "").await?;
             ensure!(status == 202, "the transfer is refused: {status}");
             key_all(&mut outside, &mut called, &password).await?;
-            outside.expect_hangup().await
+            outside.expect_hangup().await?;
+            ear.expect_last("trouble").await
         },
     )
 }
@@ -47,11 +53,14 @@ fn p1_an_invite_that_replaces_a_call_to_the_line_sets_no_password() -> Result<()
             let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
             desk.expect_answer(&mut line).await?;
             let replaces = format!("Replaces: {}\r\n", line.replaces());
-            let mut replacing = outside.invite("100", &contract, &replaces).await?;
+            let ear = Ear::new(OUTSIDE)?;
+            let mut replacing =
+                outside.invite_with("100", &contract, &replaces, &ear.offer()?).await?;
             outside.expect_answer(&mut replacing).await?;
             desk.expect_hangup().await?;
             key_all(&mut outside, &mut replacing, &password).await?;
-            outside.expect_hangup().await
+            outside.expect_hangup().await?;
+            ear.expect_last("trouble").await
         },
     )
 }

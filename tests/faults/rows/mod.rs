@@ -5,5 +5,6 @@ mod asterisk;
 mod daemon;
 mod database;
 mod overload;
+mod readiness;
 mod scaling;
 mod sockets;

@@ -2,9 +2,11 @@
 //! refused before it costs anything.
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, ORIGIN};
+use reqwest::header::{CONTENT_TYPE, HOST, ORIGIN};
 use serde_json::json;
+use url::form_urlencoded::Serializer;
 
+use crate::pages::browser::{Browser, form_id, token};
 use crate::scene::Scene;
 use crate::site::{NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
 
@@ -76,4 +78,38 @@ async fn a_request_of_another_sites_page_is_refused_and_costs_nothing() {
     let description = client.http().get(format!("{}/api/v1/openapi.json", daemon.base));
     let description = description.header("Sec-Fetch-Site", "cross-site");
     assert_eq!(client.send(description).await.status, 200, "anybody may read what the API is");
+}
+
+/// A proxy writes the port into `Host`, and the browser leaves it out of `Origin`, or the reverse.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_port_in_host_or_origin_alone_is_not_another_site() {
+    let scene = Scene::new("line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let daemon = SiteDaemon::start(&scene.database, &[]);
+    let client = SiteClient::new();
+    let login = json!({ "number": NUMBER, "password": RIGHT }).to_string();
+    for (host, origin, is_own) in [
+        ("site.example:443", "https://site.example", true),
+        ("site.example", "https://site.example:443", true),
+        ("SITE.example", "https://site.example", true),
+        ("site.example:443", "https://other.example", false),
+        ("site.example:443", "https://site.example:8443", false),
+        ("site.example:443", "http://site.example", false),
+    ] {
+        let request = client.http().post(format!("{}/api/v1/login", daemon.base));
+        let request = request.header(CONTENT_TYPE, "application/json").body(login.clone());
+        let answer = client.send(request.header(HOST, host).header(ORIGIN, origin)).await;
+        assert_eq!(answer.status, if is_own { 200 } else { 403 }, "API: {host}, {origin}");
+        let mut browser = Browser::new(&daemon.base);
+        let page = browser.get("/login").await;
+        let id = form_id(&page).unwrap();
+        let form = Serializer::new(String::new())
+            .extend_pairs([("form_token", token(&page)), ("form_id", id)])
+            .extend_pairs([("number", NUMBER), ("password", RIGHT)])
+            .finish();
+        let request = browser.request(Method::POST, "/login").body(form);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = browser.send(request.header(HOST, host).header(ORIGIN, origin)).await;
+        assert_eq!(answer.status, if is_own { 303 } else { 403 }, "page: {host}, {origin}");
+    }
 }

@@ -22,20 +22,32 @@ pub fn client(certificate: &Path) -> Result<ClientBuilder> {
 /// One site's API.
 #[derive(Debug, Clone)]
 pub struct Api {
-    login: String,
+    base: String,
     client: Client,
 }
 
 impl Api {
     /// Of the site at `site`, such as `https://localhost:8443`.
     pub fn new(site: &str, client: ClientBuilder) -> Result<Self> {
-        Ok(Self { login: format!("{site}/api/v1/login"), client: client.build()? })
+        Ok(Self { base: format!("{site}/api/v1"), client: client.build()? })
     }
 
     /// `POST /api/v1/login`: status and body.
     pub async fn log_in(&self, number: &str, password: &str) -> reqwest::Result<(u16, Value)> {
         let body = json!({ "number": number, "password": password });
-        let answer = self.client.post(&self.login).json(&body).send().await?;
+        let answer = self.client.post(format!("{}/login", self.base)).json(&body).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
+    /// `POST /api/v1/PATH` in the session of this token: status and body.
+    pub async fn post(
+        &self,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> reqwest::Result<(u16, Value)> {
+        let request = self.client.post(format!("{}/{path}", self.base)).bearer_auth(token);
+        let answer = request.json(body).send().await?;
         Ok((answer.status().as_u16(), answer.json().await?))
     }
 }
