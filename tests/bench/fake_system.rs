@@ -82,14 +82,12 @@ impl FakeSystem {
             FakeCall { channel, number: number.clone(), keyed_ms: 0 }
         });
         let calls: Vec<FakeCall> = calls.collect();
-        let calls_then = self.fake.count_prompted() + calls.len();
+        let calls_then = self.fake.count_prompted(1) + calls.len();
         for FakeCall { channel, number, .. } in &calls {
             self.fake.silent_call(channel, &format!("trusted/{number}"));
         }
         self.fake.cut();
-        wait_until("a menu on each call", WAIT_TIMEOUT, || {
-            Ok(self.fake.count_prompted() == calls_then)
-        })?;
+        self.wait_for_prompts(1, calls_then)?;
         Ok(calls)
     }
 
@@ -123,6 +121,12 @@ impl FakeSystem {
             "asterisk_id": "02:42:ac:11:00:02", "application": "karipass"
         });
         frame.to_string()
+    }
+
+    /// Waits until this many calls have been given this many prompts.
+    pub fn wait_for_prompts(&self, prompts: usize, calls: usize) -> Result<()> {
+        let what = format!("{prompts} prompts on {calls} calls");
+        wait_until(&what, WAIT_TIMEOUT, || Ok(self.fake.count_prompted(prompts) >= calls))
     }
 
     /// Waits until exactly this many calls hear this sound.

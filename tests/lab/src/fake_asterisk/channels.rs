@@ -149,9 +149,10 @@ impl FakeAsterisk {
         self.wait_for_playback(channel, "confirm-password").await;
     }
 
-    /// How many channels have been given a prompt and the silence behind it.
-    pub fn count_prompted(&self) -> usize {
-        self.state.lock().channels.values().filter(|channel| channel.requested > 1).count()
+    /// How many channels have been given this many prompts, each with the silence behind it.
+    pub fn count_prompted(&self, prompts: usize) -> usize {
+        let state = self.state.lock();
+        state.channels.values().filter(|channel| channel.requested >= 2 * prompts).count()
     }
 
     /// How many channels play something whose sounds include `sound`, with more queued behind it:
