@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use domain::dialog::prompt::SOUNDS;
+use karipass_fake_asterisk::FakeAsterisk;
 use karipass_lab::asterisk::AsteriskSetup;
 use karipass_lab::child::wait_until;
 use karipass_lab::daemon::{Daemon, DaemonSetup, metric};
-use karipass_lab::fake_asterisk::FakeAsterisk;
 use karipass_lab::folder;
 use karipass_lab::postgres::{Database, Durability, Postgres};
 use serde_json::json;

@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use karipass_fake_asterisk::ReceivedRequest;
 use karipass_lab::child::memory_kib;
-use karipass_lab::fake_asterisk::ReceivedRequest;
 
 use crate::fake_system::{FakeCall, FakeSystem};
 use crate::figure::{Figure, quantile};

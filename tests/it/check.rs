@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use karipass::check::{Finding, Severity, database};
-use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply};
+use karipass_fake_asterisk::{FakeAsterisk, FakeReply};
 use karipass_lab::postgres::Database;
 use serde_json::{Value, json};
 

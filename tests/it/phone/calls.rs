@@ -40,7 +40,7 @@ async fn p12_the_next_guidance_is_queued_before_the_silence_is_stopped() {
     let mut requests = rig.fake.requests();
     requests.retain(|request| request.method != "GET");
     let place = |method: &str, part: &str| {
-        let found = |request: &karipass_lab::fake_asterisk::ReceivedRequest| {
+        let found = |request: &karipass_fake_asterisk::ReceivedRequest| {
             request.method == method && request.path.ends_with(part)
         };
         requests.iter().position(found).unwrap()

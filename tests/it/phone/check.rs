@@ -8,7 +8,7 @@ use karipass::check::Severity::{Error, Warning};
 use karipass::check::asterisk::check;
 use karipass::check::{Expected, Finding, Severity};
 use karipass::config::{AriSettings, Secret};
-use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply};
+use karipass_fake_asterisk::{FakeAsterisk, FakeReply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

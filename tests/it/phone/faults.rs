@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::dialog::Limits;
-use karipass_lab::fake_asterisk::{FakeReply, Handshakes};
+use karipass_fake_asterisk::{FakeReply, Handshakes};
 use serde_json::json;
 
 use super::rig::{Rig, RigOptions, TRUSTED, lines_with, wait_until};

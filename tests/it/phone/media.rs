@@ -1,6 +1,6 @@
 //! Calls whose media lie outside their trunk's networks (`call.media_networks`).
 
-use karipass_lab::fake_asterisk::FakeReply;
+use karipass_fake_asterisk::FakeReply;
 use serde_json::json;
 
 use super::rig::{Rig, RigOptions, TRUSTED};

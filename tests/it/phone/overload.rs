@@ -5,7 +5,7 @@ use std::time::Duration;
 use karipass::asterisk::Timeouts;
 use karipass::clock;
 use karipass::hashing::Cost;
-use karipass_lab::fake_asterisk::FakeReply;
+use karipass_fake_asterisk::FakeReply;
 
 use super::rig::{ADDITIONAL, CONTRACT, Rig, RigOptions, SOON, TRUSTED, wait_until};
 use crate::support::WAIT_TIMEOUT;

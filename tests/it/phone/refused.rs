@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::dialog::Limits;
-use karipass_lab::fake_asterisk::FakeReply;
+use karipass_fake_asterisk::FakeReply;
 use serde_json::json;
 
 use super::rig::{Rig, RigOptions};

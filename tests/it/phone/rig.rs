@@ -15,7 +15,7 @@ use karipass::auth::AuthService;
 use karipass::config::{AriSettings, DatabaseSettings, Secret};
 use karipass::db::Db;
 use karipass::hashing::{Cost, Dummy, Hasher, Keys};
-use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde_json::Value;

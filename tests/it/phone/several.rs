@@ -2,7 +2,7 @@
 //! allowed.
 
 use domain::dialog::prompt::SOUNDS;
-use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply};
+use karipass_fake_asterisk::{FakeAsterisk, FakeReply};
 use serde_json::json;
 
 use super::rig::{CONTRACT, Rig, RigOptions, TRUSTED};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::dialog::prompt::SOUNDS;
 use karipass::asterisk::Timeouts;
-use karipass_lab::fake_asterisk::{FakeAsterisk, FakeReply, Handshakes};
+use karipass_fake_asterisk::{FakeAsterisk, FakeReply, Handshakes};
 use serde_json::json;
 
 use super::rig::{self, Rig, RigOptions, SOON, TRUSTED};

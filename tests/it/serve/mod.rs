@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
-use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_fake_asterisk::FakeAsterisk;
 use karipass_lab::postgres::Database;
 use tokio_postgres::Client;
 

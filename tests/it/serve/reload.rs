@@ -7,7 +7,7 @@ use std::path::Path;
 use karipass::auth::{Audience, Seals};
 use karipass::clock;
 use karipass::hashing::Keys;
-use karipass_lab::fake_asterisk::FakeReply;
+use karipass_fake_asterisk::FakeReply;
 use serde_json::json;
 
 use super::Whole;

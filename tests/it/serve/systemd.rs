@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::dialog::prompt::SOUNDS;
 use karipass::clock;
-use karipass_lab::fake_asterisk::FakeAsterisk;
+use karipass_fake_asterisk::FakeAsterisk;
 use tempfile::TempDir;
 
 use crate::site::{self, SiteDaemon};

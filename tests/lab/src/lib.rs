@@ -9,7 +9,6 @@ pub mod certificate;
 pub mod child;
 pub mod collector;
 pub mod daemon;
-pub mod fake_asterisk;
 pub mod flood;
 pub mod folder;
 pub mod lighthouse;
