@@ -73,8 +73,8 @@ pub enum UnitVerdict {
         missing: Vec<PhoneNumber>,
         /// The right ones, which need not be given again (`U4`).
         proven: Vec<ProvenPassword>,
-        /// How many of their credentials became void.
-        voided: usize,
+        /// Those whose credentials became void.
+        voided: Vec<PhoneNumber>,
         /// The session's own credential became void: the session is over.
         session_over: bool,
     },
@@ -313,7 +313,7 @@ fn count_failures(
         numbers: not_right.map(|one| one.number).collect(),
         missing: allowed.missing,
         proven: proven(compared),
-        voided: voided.len(),
+        voided: voided.clone(),
         session_over,
     };
     let entries = compared.iter().filter(is_counted).filter_map(|one| one.entry).collect();

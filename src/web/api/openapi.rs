@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn api_every_operation_describes_every_possible_status() {
+    fn api_every_operation_describes_the_statuses_of_every_path() {
         let document = document().unwrap();
         for operation in operations(&document) {
             for status in EVERYWHERE {
@@ -165,13 +165,16 @@ mod tests {
     #[test]
     fn no_description_names_a_rule_of_this_project() {
         let text = document().unwrap().to_string();
-        let is_rule = |word: &str| {
+        let is_rule = |word: &&str| {
             word.starts_with(|first: char| first.is_ascii_uppercase())
                 && word.len() <= 3
                 && word[1..].bytes().all(|byte| byte.is_ascii_digit())
         };
-        let rules: Vec<&str> =
-            text.split('`').filter(|word| !word.is_empty() && is_rule(word)).collect();
+        // A single letter is a table's name, if it is marked as code.
+        let marked = text.split('`').filter(is_rule);
+        let words = text.split(|at: char| !at.is_ascii_alphanumeric());
+        let bare = words.filter(|word| word.len() > 1).filter(is_rule);
+        let rules: Vec<&str> = marked.chain(bare).collect();
         assert!(rules.is_empty(), "{rules:?}");
     }
 

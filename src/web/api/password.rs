@@ -90,10 +90,11 @@ fn respond(
     match verdict {
         PasswordVerdict::Changed(token, access) => Ok(Json(LoggedIn::new(state, &token, *access))),
         PasswordVerdict::Rejected(reasons) => Err(Problem::password_rejected(&reasons)),
-        PasswordVerdict::Wrong { number, tries_left } => {
-            let call = (tries_left == 0).then(|| state.set_up_call(unit));
-            Err(Problem::wrong_password(&[number], call))
+        PasswordVerdict::Wrong { number, tries_left: 0 } => {
+            let call = state.set_up_call(unit);
+            Err(Problem::wrong_password_ends(&[number], &[number], call))
         }
+        PasswordVerdict::Wrong { number, .. } => Err(Problem::wrong_password(&[number])),
         PasswordVerdict::CredentialVoid(number) => {
             Err(Problem::credential_void(&[number], state.set_up_call(unit)))
         }
@@ -121,7 +122,7 @@ impl IntoResponses for PasswordProblems {
                      compared",
                 ),
                 (
-                    Problem::wrong_password(&example.numbers, None),
+                    Problem::wrong_password(&example.numbers),
                     "the current password is wrong, and counted",
                 ),
             ];

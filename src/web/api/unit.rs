@@ -7,6 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::problems::{self, Responses};
@@ -31,10 +33,25 @@ pub struct UnitChangeRequest {
     /// The authentication unit.
     #[schema(value_type = UnitSchema)]
     pub unit: String,
-    /// The current passwords by their numbers: those that `getUnit` says are asked for, and no
-    /// others.
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    /// The current passwords by their numbers.
+    #[schema(schema_with = passwords_schema)]
     pub passwords: SubmittedPasswords,
+}
+
+/// Passwords by telephone numbers.
+fn passwords_schema() -> RefOr<Schema> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let number = text().pattern(Some("^0[0-9]{9,10}$"));
+    let password = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "The current passwords by their numbers: those that `getUnit` says are asked for, and \
+             no others.",
+        ))
+        .property_names(Some(number))
+        .additional_properties(Some(password))
+        .into()
 }
 
 /// The unit was changed, and the session has ended.
@@ -113,9 +130,13 @@ fn respond(
 ) -> Result<Json<UnitChangedView>, Problem> {
     match verdict {
         UnitVerdict::Changed(changed) => Ok(Json(changed.into())),
-        UnitVerdict::Wrong { numbers, session_over, .. } => {
-            let call = session_over.then(|| state.set_up_call(in_force));
-            Err(Problem::wrong_password(&numbers, call))
+        UnitVerdict::Wrong { numbers, voided, session_over, .. } => {
+            let call = state.set_up_call(in_force);
+            Err(match (voided.as_slice(), session_over) {
+                ([], _) => Problem::wrong_password(&numbers),
+                (voided, false) => Problem::wrong_password_voids(&numbers, voided, call),
+                (voided, true) => Problem::wrong_password_ends(&numbers, voided, call),
+            })
         }
         UnitVerdict::CredentialVoid(numbers) => {
             Err(Problem::credential_void(&numbers, state.set_up_call(in_force)))
@@ -234,8 +255,8 @@ impl IntoResponses for UnitProblems {
                     "the passwords of `numbers` are asked for too; nothing was compared",
                 ),
                 (
-                    Problem::wrong_password(numbers, None),
-                    "the passwords of `numbers` are wrong, and counted",
+                    Problem::wrong_password(numbers),
+                    "the passwords of `numbers` are wrong, and counted; `detail` names those that became void",
                 ),
             ];
             own.into_iter()

@@ -34,7 +34,7 @@ impl Problem {
     /// 409: the contract has changed since the client last saw it (`W6`).
     pub(in crate::web) fn changed_elsewhere() -> Self {
         let detail = "ほかの画面や電話などでご契約の内容が変更されたため、変更しませんでした。\
-                      現在の内容を確認してから、もう一度お試しください。";
+                      現在の内容をご確認のうえ、もう一度お試しください。";
         Self::new(StatusCode::CONFLICT, Code::ChangedElsewhere, detail)
     }
 
@@ -72,17 +72,42 @@ impl Problem {
         Self { reasons, ..Self::new(status, Code::PasswordRejected, detail) }
     }
 
-    /// 422: the current passwords of these numbers are wrong, and counted (`C2`). If that ended the
-    /// session, `call` sets a new one.
-    pub(in crate::web) fn wrong_password(numbers: &[PhoneNumber], call: Option<SetUpCall>) -> Self {
-        let wrong = format!("{}の現在のパスワードが正しくありません。", join_numbers(numbers));
-        let detail = match call {
-            None => format!("{wrong}連続で間違えると無効になります。"),
-            Some(call) => format!(
-                "{wrong}連続で間違えたため、パスワードは無効になり、ログアウトしました。\
-                 {call}、仮パスワードの設定からやり直してください。{OTHER_UNIT}"
-            ),
-        };
+    /// 422: the current passwords of these numbers are wrong, and counted (`C2`).
+    pub(in crate::web) fn wrong_password(numbers: &[PhoneNumber]) -> Self {
+        Self::wrong(numbers, "連続で間違えると無効になります。")
+    }
+
+    /// The same where that voided the passwords of `voided`, other numbers than the session's.
+    pub(in crate::web) fn wrong_password_voids(
+        numbers: &[PhoneNumber],
+        voided: &[PhoneNumber],
+        call: SetUpCall,
+    ) -> Self {
+        let then = format!(
+            "連続で間違えたため、{}のパスワードは無効になりました。\
+             {call}仮パスワードを設定し、ログインしてパスワードに変更してください。{OTHER_UNIT}",
+            join_numbers(voided),
+        );
+        Self::wrong(numbers, &then)
+    }
+
+    /// The same where the session's own password is among `voided`, which ended the session.
+    pub(in crate::web) fn wrong_password_ends(
+        numbers: &[PhoneNumber],
+        voided: &[PhoneNumber],
+        call: SetUpCall,
+    ) -> Self {
+        let then = format!(
+            "連続で間違えたため、{}のパスワードは無効になり、ログアウトしました。\
+             {call}、仮パスワードの設定からやり直してください。{OTHER_UNIT}",
+            join_numbers(voided),
+        );
+        Self::wrong(numbers, &then)
+    }
+
+    fn wrong(numbers: &[PhoneNumber], then: &str) -> Self {
+        let detail =
+            format!("{}の現在のパスワードが正しくありません。{then}", join_numbers(numbers));
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::WrongPassword, detail);
         let problem = problem.with_numbers(numbers);
         Self { number: problem.numbers.first().cloned(), ..problem }
@@ -108,9 +133,12 @@ mod tests {
     fn w12_who_has_to_call_is_told_the_one_key_and_what_another_would_change() {
         let number: PhoneNumber = rules::SET_UP_NUMBER.parse().unwrap();
         let call = SetUpCall { number, unit: AuthUnit::AdminUser };
+        let voids = Problem::wrong_password_voids(&[], &[number], call);
+        assert!(voids.detail.contains("06-6480-6430のパスワードは無効になりました"), "{voids:?}");
         for problem in [
             Problem::credential_void(&[number], call),
-            Problem::wrong_password(&[number], Some(call)),
+            Problem::wrong_password_voids(&[number], &[number], call),
+            Problem::wrong_password_ends(&[number], &[number], call),
         ] {
             for part in ["06-6480-6430（有料）", "「3」（管理者/ユーザ単位）を押して", OTHER_UNIT]
             {

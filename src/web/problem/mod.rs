@@ -197,21 +197,23 @@ impl Problem {
 
     /// 429: too many attempts from one address.
     pub(in crate::web) fn too_many_requests(retry_after_s: u64) -> Self {
-        let detail =
-            "パスワード入力の回数が多すぎます。しばらくたってから、もう一度お試しください。";
+        let detail = "短い時間に何度も操作されたため、受付を一時停止しています。しばらくお待ちいただいてから、\
+                      もう一度お試しください。パスワードの間違いには数えていません。";
         Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail)
             .retry_after(retry_after_s)
     }
 
     /// 503: overload.
     pub(in crate::web) fn busy() -> Self {
-        let detail = "ただいま混み合っています。しばらくたってから、もう一度お試しください。";
+        let detail =
+            "ただいま混み合っています。しばらくお待ちいただいてから、もう一度お試しください。";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail).retry_after(RETRY_AFTER_S)
     }
 
     /// 503: the database is out of reach.
     pub(in crate::web) fn unavailable() -> Self {
-        let detail = "ただいまご利用いただけません。しばらくたってから、もう一度お試しください。";
+        let detail =
+            "ただいまご利用いただけません。しばらくお待ちいただいてから、もう一度お試しください。";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail)
             .retry_after(RETRY_AFTER_S)
     }
@@ -219,7 +221,7 @@ impl Problem {
     /// 503: the database went out of reach in the middle of a change, which may be done.
     pub(in crate::web) fn outcome_unknown() -> Self {
         let detail = "変更の途中でご利用いただけなくなりました。変更は、完了している場合があります。\
-                      しばらくたってからログインして、変更されたかどうかをお確かめください。";
+                      しばらくお待ちいただいてからログインして、変更されたかどうかをご確認ください。";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail);
         Self { is_outcome_unknown: true, ..problem.retry_after(RETRY_AFTER_S) }
     }
@@ -237,7 +239,7 @@ impl Problem {
 
     /// 500: a fault of the service.
     pub(in crate::web) fn internal() -> Self {
-        let detail = "エラーが発生しました。しばらくたってから、もう一度お試しください。";
+        let detail = "エラーが発生しました。しばらくお待ちいただいてから、もう一度お試しください。";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
     }
 }

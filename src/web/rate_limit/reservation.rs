@@ -236,7 +236,7 @@ impl RequestCost {
     pub(in crate::web) fn from_unit_change(verdict: &Result<UnitVerdict, AuthError>) -> Self {
         match verdict {
             Ok(UnitVerdict::Wrong { numbers, voided, .. }) => {
-                Self::for_failures(numbers.len(), *voided)
+                Self::for_failures(numbers.len(), voided.len())
             }
             Ok(
                 UnitVerdict::Changed(_)

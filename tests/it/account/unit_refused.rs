@@ -42,6 +42,39 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c2_a_change_of_the_unit_names_the_numbers_whose_passwords_it_has_voided() {
+    let scene = Scene::new("number").await;
+    for login in [ONE, TWO] {
+        scene.give(login, "password", RIGHT).await;
+    }
+    let token = scene.token(ONE, RIGHT).await;
+    let last = async |login: &str| {
+        let sql = "UPDATE credential SET failed_attempts = 9 WHERE login_number = $1";
+        assert_eq!(scene.owner.execute(sql, &[&login]).await.unwrap(), 1);
+    };
+    let both_wrong = [(ONE, WRONG), (TWO, WRONG)];
+    let answers = async |voided: Option<&str>, parts: [&str; 2], absent: &str| {
+        if let Some(login) = voided {
+            last(login).await;
+        }
+        let answer = scene.unit(&token, "line", &both_wrong).await;
+        assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        for part in parts {
+            assert!(detail.contains(part), "{part}: {detail}");
+        }
+        assert!(!detail.contains(absent), "{absent}: {detail}");
+    };
+    let warning = "連続で間違えると無効になります";
+    answers(None, ["06-1234-5601、06-1234-5602の現在の", warning], "無効になりました").await;
+    let voided = "連続で間違えたため、06-1234-5602のパスワードは無効になりました";
+    answers(Some(TWO), [voided, "「2」（電話番号単位）を押して"], warning).await;
+    scene.give(TWO, "password", RIGHT).await;
+    let ended = "06-1234-5601のパスワードは無効になり、ログアウトしました";
+    answers(Some(ONE), [ended, "「2」（電話番号単位）を押して"], warning).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn u_only_the_own_contracts_numbers_are_required_and_accepted() {
     let scene = Scene::new("number").await;
     let sql = "INSERT INTO contract (number, unit) VALUES ('0712345600', 'number');

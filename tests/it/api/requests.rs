@@ -1,5 +1,7 @@
 //! Bad requests, too many requests, an unreachable database, and the API's own description.
 
+use std::collections::BTreeSet;
+
 use domain::rules;
 use karipass_lab::postgres::ShutdownMode;
 use reqwest::Method;
@@ -11,6 +13,12 @@ use tokio::net::TcpStream;
 use crate::scene::Scene;
 use crate::site::{self, Answer, NUMBER, RIGHT, Service, SiteClient, WRONG};
 use crate::support::{self, WAIT_TIMEOUT};
+
+/// The statuses that every operation describes.
+const EVERYWHERE: [&str; 4] = ["404", "405", "431", "500"];
+/// Those of a change that compares passwords.
+const PASSWORD_STATUSES: [&str; 9] =
+    ["200", "400", "401", "403", "409", "413", "422", "429", "503"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn api_a_malformed_request_is_reported_and_not_quoted() {
@@ -118,24 +126,33 @@ async fn api_the_description_is_openapi_3_1_with_every_answer() {
     let description = answer.json();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1."), "{description}");
     let paths = &description["paths"];
+    let mut operations = 0;
     for (path, method, statuses) in [
-        ("/api/v1/login", "post", &["200", "400", "401", "413", "429", "503"][..]),
+        ("/api/v1/login", "post", &["200", "400", "401", "403", "413", "429", "503"][..]),
         ("/api/v1/session", "get", &["200", "401", "403", "503"]),
-        ("/api/v1/password", "post", &["200", "400", "401", "413", "422", "429", "503"]),
-        ("/api/v1/unit", "post", &["200", "400", "401", "403", "409", "413", "422", "429", "503"]),
-        ("/api/v1/logout", "post", &["204", "401", "503"]),
+        ("/api/v1/password", "post", &PASSWORD_STATUSES),
+        ("/api/v1/unit", "get", &["200", "401", "403", "503"]),
+        ("/api/v1/unit", "post", &PASSWORD_STATUSES),
+        ("/api/v1/logout", "post", &["204", "400", "401", "403", "503"]),
         ("/api/v1/openapi.json", "get", &["200"]),
     ] {
-        let responses = &paths[path][method]["responses"];
-        for status in statuses {
-            let response = &responses[status];
-            assert!(response.is_object(), "{method} {path} {status}: {responses}");
+        operations += 1;
+        let responses = paths[path][method]["responses"].as_object().unwrap();
+        let described: BTreeSet<&str> = responses.keys().map(String::as_str).collect();
+        let statuses: BTreeSet<&str> = statuses.iter().copied().chain(EVERYWHERE).collect();
+        assert_eq!(described, statuses, "{method} {path}");
+        for (status, response) in responses {
             if status.starts_with(['4', '5']) {
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
             }
         }
     }
+    let described = paths.as_object().unwrap().values();
+    assert_eq!(described.map(|path| path.as_object().unwrap().len()).sum::<usize>(), operations);
+    let passwords = &description["components"]["schemas"]["NewUnit"]["properties"]["passwords"];
+    assert_eq!(passwords["propertyNames"]["pattern"], "^0[0-9]{9,10}$", "{passwords}");
+    assert_eq!(passwords["additionalProperties"]["format"], "password", "{passwords}");
     let password = &description["components"]["schemas"]["AllowedPassword"];
     let lengths = [&password["minLength"], &password["maxLength"]].map(Value::as_u64);
     let (shortest, longest) = rules::PASSWORD_LENGTH.into_inner();
