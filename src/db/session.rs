@@ -37,7 +37,7 @@ pub enum SessionLookup {
 const FIND: &str = concat!(
     "WITH found AS (
         SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,
-               cr.login_number, cr.kind, cr.set_at,
+               cr.login_number, cr.kind, cr.set_at, cr.voided_at IS NOT NULL AS is_void,
                s.last_seen_at > clock_timestamp() - $2 * interval '1 second'
                AND s.created_at > clock_timestamp() - $3 * interval '1 second' AS is_live,
                s.last_seen_at + $2 * interval '1 second'
@@ -52,7 +52,8 @@ const FIND: &str = concat!(
     )
     SELECT ",
     contract_columns!(),
-    ", found.login_number, found.kind, found.set_at, found.created_at, found.seen_version,
+    ", found.login_number, found.kind, found.set_at, found.is_void, found.created_at,
+       found.seen_version,
        found.is_live, found.was_idle, coalesce((SELECT last_seen_at FROM seen), found.last_seen_at) AS last_seen_at,
        clock_timestamp() AS now
     FROM found
@@ -108,6 +109,7 @@ impl Db {
             login: number(row, "login_number")?,
             kind: parsed(row, "kind")?,
             set_at: column(row, "set_at")?,
+            is_void: column(row, "is_void")?,
             created_at: column(row, "created_at")?,
             seen_version: column(row, "seen_version")?,
             last_seen_at: column(row, "last_seen_at")?,

@@ -30,6 +30,8 @@ pub struct Access {
     pub set_at: Timestamp,
     /// When the password ends (`C1`), or has to be changed (`C6`).
     pub password_expires_at: Timestamp,
+    /// Whether strangers' wrong entries have voided the password of this session (`C2`).
+    pub is_void: bool,
     /// When the session ends unless it is used again (`W5`).
     pub expires_at: Timestamp,
     /// When the session ends in any case (`W5`).
@@ -67,6 +69,7 @@ impl Access {
             password_change: kind.must_change(set_at, now),
             set_at,
             password_expires_at: kind.expires_at(set_at),
+            is_void: false,
             expires_at: now,
             lifetime_ends_at: now,
             now,
@@ -78,9 +81,11 @@ impl Access {
     /// The access of a session; `None` if its number no longer logs in.
     #[must_use]
     pub fn for_session(session: LiveSession, idle: Duration) -> Option<Self> {
-        let LiveSession { contract, login, kind, set_at, created_at, seen_version, .. } = session;
+        let LiveSession { contract, login, kind, set_at, is_void, created_at, .. } = session;
         let access = Self::new(&contract, login, kind, set_at, session.now)?;
-        Some(Self { seen_version, ..access.until(created_at, session.last_seen_at, idle) })
+        let seen_version = session.seen_version;
+        let access = access.until(created_at, session.last_seen_at, idle);
+        Some(Self { seen_version, is_void, ..access })
     }
 
     /// The access of a session that begins at `now`.
@@ -107,6 +112,7 @@ impl Access {
             password_change: None,
             set_at: now,
             password_expires_at: CredentialKind::Password.expires_at(now),
+            is_void: false,
             contract_version: version,
             seen_version: version,
             ..self

@@ -30,6 +30,8 @@ pub struct LiveSession {
     pub kind: CredentialKind,
     /// When that credential was set.
     pub set_at: Timestamp,
+    /// Whether strangers' wrong entries have voided that credential (`C2`).
+    pub is_void: bool,
     /// When the session began.
     pub created_at: Timestamp,
     /// The version of the contract that its client has seen last (`W6`).

@@ -63,8 +63,9 @@ pub(super) async fn log_in(
     CsrfForm { session: anonymous, id, mut form }: CsrfForm<Anonymous>,
 ) -> Result<Response, PageError> {
     let (number, password) = (form.text("number"), form.password("password"));
+    let has_password = password.is_some();
     let (Ok(login), Some(password)) = (PhoneNumber::from_typed(&number), password) else {
-        return Ok(LoginPage::new(&anonymous, number).incomplete());
+        return Ok(LoginPage::new(&anonymous, number).incomplete(has_password));
     };
     let mut reservation = rate_limit.reserve_login(login).await.or_page()?;
     let attempt = LoginAttempt {
@@ -108,7 +109,7 @@ impl LoginPage {
 
     /// A field is empty, or the number cannot be one; nothing was looked up. The password must be
     /// typed again in any case, since the form does not keep it.
-    fn incomplete(mut self) -> Response {
+    fn incomplete(mut self, has_password: bool) -> Response {
         let lang = self.layout.lang;
         if self.number.is_empty() {
             self.errors.add("number", lang.enter_number());
@@ -117,7 +118,8 @@ impl LoginPage {
             let message = lang.enter_whole_number(rules.number_min, rules.number_max);
             self.errors.add("number", message);
         }
-        self.errors.add("password", lang.enter_password());
+        let password = if has_password { lang.check_password() } else { lang.enter_password() };
+        self.errors.add("password", password);
         self.with_errors()
     }
 

@@ -39,6 +39,8 @@ struct PasswordPage {
     number: String,
     /// Why the password must be changed.
     forced: Option<PasswordChange>,
+    /// Whether strangers' wrong entries have voided the current password (`C2`).
+    is_void: bool,
     errors: FieldErrors,
     good_until: Markup,
     good_until_for_machines: String,
@@ -173,6 +175,7 @@ impl PasswordPage {
             tokens: FormTokens::new(session),
             number: access.login.as_str().to_owned(),
             forced: access.password_change,
+            is_void: access.is_void,
             errors: FieldErrors::default(),
             good_until: text::time(lang, access.password_expires_at),
             good_until_for_machines: text::machine_time(access.password_expires_at),

@@ -68,11 +68,16 @@ async fn answer_password(state: &AppState, form: &FormId, otherwise: PageError) 
 /// Whether a form at `path`, whose session has ended, may have done its work: it may be that of the
 /// session before.
 pub(super) fn may_be_done(error: &PageError, path: &str) -> bool {
-    let by_page = matches!(
+    let may_follow_a_change = matches!(
         error,
-        PageError::SessionEnded(SessionEnd::PasswordChanged | SessionEnd::LoggedOut)
+        PageError::SessionEnded(
+            SessionEnd::PasswordChanged
+                | SessionEnd::LoggedOut
+                | SessionEnd::Idle
+                | SessionEnd::PastLifetime
+        )
     );
-    by_page && path == PASSWORD
+    may_follow_a_change && path == PASSWORD
 }
 
 /// Whether the browser is logged in already with the number of a login form.
@@ -99,6 +104,12 @@ pub(super) fn session_ended(error: PageError, path: &str) -> PageError {
         PageError::LoggedOut => SessionEnd::BeforeForm(EndBeforeForm::Unknown).into(),
         PageError::SessionEnded(SessionEnd::LoggedOut) => {
             SessionEnd::BeforeForm(EndBeforeForm::LoggedOut).into()
+        }
+        PageError::SessionEnded(SessionEnd::Idle) => {
+            SessionEnd::BeforeForm(EndBeforeForm::Idle).into()
+        }
+        PageError::SessionEnded(SessionEnd::PastLifetime) => {
+            SessionEnd::BeforeForm(EndBeforeForm::PastLifetime).into()
         }
         PageError::SessionEnded(SessionEnd::PasswordChanged) => {
             SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged).into()

@@ -28,6 +28,10 @@ pub(super) enum SessionEnd {
 pub(super) enum EndBeforeForm {
     /// See [`SessionEnd::LoggedOut`].
     LoggedOut,
+    /// See [`SessionEnd::Idle`].
+    Idle,
+    /// See [`SessionEnd::PastLifetime`].
+    PastLifetime,
     /// See [`SessionEnd::PasswordChanged`].
     PasswordChanged,
     /// See [`SessionEnd::Elsewhere`].
@@ -52,6 +56,8 @@ impl SessionEnd {
             Self::PasswordChanged => "/session-over?password-changed",
             Self::Elsewhere => "/session-over?elsewhere",
             Self::BeforeForm(EndBeforeForm::LoggedOut) => "/session-over?form-logged-out",
+            Self::BeforeForm(EndBeforeForm::Idle) => "/session-over?form-idle",
+            Self::BeforeForm(EndBeforeForm::PastLifetime) => "/session-over?form-lifetime",
             Self::BeforeForm(EndBeforeForm::PasswordChanged) => {
                 "/session-over?form-password-changed"
             }
@@ -73,6 +79,8 @@ impl SessionEnd {
             Some("password-changed") => Self::PasswordChanged,
             Some("elsewhere") => Self::Elsewhere,
             Some("form-logged-out") => Self::BeforeForm(EndBeforeForm::LoggedOut),
+            Some("form-idle") => Self::BeforeForm(EndBeforeForm::Idle),
+            Some("form-lifetime") => Self::BeforeForm(EndBeforeForm::PastLifetime),
             Some("form-password-changed") => Self::BeforeForm(EndBeforeForm::PasswordChanged),
             Some("form-elsewhere") => Self::BeforeForm(EndBeforeForm::Elsewhere),
             Some(_) | None => Self::BeforeForm(EndBeforeForm::Unknown),
@@ -86,7 +94,12 @@ impl SessionEnd {
             | Self::Idle
             | Self::PastLifetime
             | Self::PasswordChanged
-            | Self::BeforeForm(EndBeforeForm::LoggedOut | EndBeforeForm::PasswordChanged) => false,
+            | Self::BeforeForm(
+                EndBeforeForm::LoggedOut
+                | EndBeforeForm::Idle
+                | EndBeforeForm::PastLifetime
+                | EndBeforeForm::PasswordChanged,
+            ) => false,
             Self::TemporaryExpired(_)
             | Self::WrongEntries(_)
             | Self::Elsewhere
@@ -112,6 +125,8 @@ mod tests {
             SessionEnd::PasswordChanged,
             SessionEnd::Elsewhere,
             SessionEnd::BeforeForm(EndBeforeForm::LoggedOut),
+            SessionEnd::BeforeForm(EndBeforeForm::Idle),
+            SessionEnd::BeforeForm(EndBeforeForm::PastLifetime),
             SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged),
             SessionEnd::BeforeForm(EndBeforeForm::Elsewhere),
             SessionEnd::BeforeForm(EndBeforeForm::Unknown),

@@ -14,7 +14,7 @@ use super::language::Language;
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::CookieSession;
-use super::text;
+use super::text::{self, Recovery};
 use crate::web::AppState;
 use domain::access::Access;
 use domain::phone_number::PhoneNumber;
@@ -27,6 +27,8 @@ use domain::session::LoginHistory;
 #[template(path = "top.html", config = ".askama.toml")]
 struct TopPage {
     layout: Layout,
+    /// How to set a temporary password, if the password is void (`C2`).
+    void: Option<Recovery>,
     number: String,
     unit: Markup,
     role: Option<Markup>,
@@ -75,7 +77,8 @@ pub(super) async fn show(
     };
     let access = &session.access;
     let history = state.auth().login_history(access.login).await.or_page()?;
-    let just_changed = is_after_change(query.as_deref()) && age(access) < CONFIRMATION_PERIOD;
+    let is_changed = is_after_change(query.as_deref()) && age(access) < CONFIRMATION_PERIOD;
+    let just_changed = is_changed && !access.is_void;
     let lang = layout.lang;
     let page = TopPage {
         layout: if just_changed {
@@ -83,6 +86,7 @@ pub(super) async fn show(
         } else {
             session.layout
         },
+        void: access.is_void.then(|| Recovery::under(lang, access.unit)),
         number: access.login.hyphenated(),
         unit: text::unit(lang, access.unit),
         role: text::role(lang, access.role),
@@ -91,7 +95,7 @@ pub(super) async fn show(
         good_until: text::time(lang, access.password_expires_at),
         good_until_for_machines: text::machine_time(access.password_expires_at),
         just_changed,
-        ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE,
+        ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE && !access.is_void,
         may_change_unit: may_change_unit(access.role),
         history: HistoryView::new(lang, &history),
     };

@@ -76,8 +76,15 @@ struct FormPage {
     outcome: OutcomeTables,
     fields: Vec<PasswordField>,
     /// The numbers that block the change (`U3`).
-    blocked: Vec<String>,
+    blocked: Vec<BlockedNumber>,
     errors: FieldErrors,
+}
+
+/// A number that blocks the change.
+struct BlockedNumber {
+    number: String,
+    /// Whether this form has voided its password.
+    is_just_void: bool,
 }
 
 /// A password field of the form. The contract number's sorts first.
@@ -117,7 +124,7 @@ pub(super) async fn choose(CookieSession(session): CookieSession) -> Result<Resp
     };
     let page = ChoicePage {
         layout: session.layout,
-        in_force: text::unit(lang, in_force),
+        in_force: text::the_unit(lang, in_force),
         choices: AuthUnit::ALL.into_iter().map(choice).collect(),
     };
     Ok(render(StatusCode::OK, &page))
@@ -191,8 +198,12 @@ async fn respond(
         UnitVerdict::Wrong { session_over: true, .. } => {
             Err(SessionEnd::WrongEntries(session.access.unit).into())
         }
-        UnitVerdict::Wrong { numbers, missing, proven, .. } => {
-            let page = page().await?.with_proofs(state.seals(), &session.token, &proven);
+        UnitVerdict::Wrong { numbers, missing, proven, voided, .. } => {
+            let page = page().await?.with_just_void(&voided).with_proofs(
+                state.seals(),
+                &session.token,
+                &proven,
+            );
             Ok(page.with_errors(&numbers, &missing))
         }
         UnitVerdict::CredentialVoid(numbers) => {
@@ -337,16 +348,29 @@ impl FormPage {
     }
 
     fn with_blocked(mut self, numbers: &[PhoneNumber]) -> Self {
-        self.blocked = numbers.iter().map(PhoneNumber::hyphenated).collect();
+        let blocked = numbers.iter().map(PhoneNumber::hyphenated);
+        self.blocked =
+            blocked.map(|number| BlockedNumber { number, is_just_void: false }).collect();
         self
     }
 
-    /// The form again, with an error beside the passwords of these numbers.
+    /// Marks the numbers whose passwords the form has voided.
+    fn with_just_void(mut self, numbers: &[PhoneNumber]) -> Self {
+        let voided: HashSet<String> = numbers.iter().map(PhoneNumber::hyphenated).collect();
+        for blocked in &mut self.blocked {
+            blocked.is_just_void = voided.contains(&blocked.number);
+        }
+        self
+    }
+
+    /// The form again, with an error beside the passwords of these numbers. A blocked change has no
+    /// fields.
     fn with_errors(mut self, wrong: &[PhoneNumber], missing: &[PhoneNumber]) -> Response {
         let lang = self.layout.lang;
         let [wrong, missing] = [wrong, missing]
             .map(|numbers| numbers.iter().map(PhoneNumber::as_str).collect::<HashSet<_>>());
-        for field in &self.fields {
+        let fields = if self.blocked.is_empty() { self.fields.as_slice() } else { &[] };
+        for field in fields {
             let digits = field.digits.as_str();
             if wrong.contains(digits) {
                 self.errors.add(field.id.clone(), lang.wrong_of(field.number.clone()));

@@ -61,7 +61,7 @@ impl ChangedPage {
         let address = if is_before_form { UNIT_CHANGED_BEFORE_FORM } else { "" };
         Self {
             layout: layout.with_address(address).with_recovery(Some(recovery.clone())),
-            unit: text::unit(lang, *unit),
+            unit: text::the_unit(lang, *unit),
             outcome: OutcomeTables::new(lang, logins, lost, *initiator, ChangeStage::After),
             some_have_nothing: logins.iter().any(has_nothing),
             all_have_nothing: logins.iter().all(has_nothing),

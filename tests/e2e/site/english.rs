@@ -25,7 +25,7 @@ fn walk(visit: &Visit<'_>) -> Result<()> {
     let contract = &visit.family().contract;
     let temporary = visit.give_temporary(contract, "line")?;
     visit.go("/")?.expect_heading("設定サイト")?;
-    visit.press("English")?.expect_heading("Settings site")?;
+    visit.press("English")?.expect_heading("Subscriber Settings")?;
     visit.check_layout("entry-en")?;
     visit.press("Log in")?.expect_heading("Log in")?;
     visit.check_layout("login-en")?;
@@ -38,9 +38,14 @@ fn walk(visit: &Visit<'_>) -> Result<()> {
     ensure!(refused.title.starts_with("Error: Log in | "), "{refused:?}");
     refused.expect_text("24 hours")?.expect_text("06-6480-6430")?;
     visit.check_layout("login-refused-en")?;
+    visit.wait(visit.who.browser.expect_on_first_screen("number"))?;
 
     log_in(visit, contract, &temporary)?.expect_heading(CHANGE)?;
     visit.check_layout("password-first-en")?;
+    let other = visit.new_password();
+    change(visit, &visit.new_password(), &other, &other)?;
+    visit.expect_error("Current password", "The current password is wrong.")?;
+    visit.wait(visit.who.browser.expect_on_first_screen("current"))?;
     change(visit, &temporary, "123", "abc")?.expect_heading(CHANGE)?;
     visit.expect_error("New password", "A password of digits alone is not possible.")?;
     visit.expect_error("New password (again)", "do not match")?;
@@ -80,6 +85,8 @@ fn w4_the_pages_for_everyone_are_in_english_too() -> Result<()> {
             ("/session-over?lifetime", "You have been logged out"),
             ("/session-over?password-changed", "The password has been changed"),
             ("/session-over?form-logged-out", "You have been logged out"),
+            ("/session-over?form-idle", "You have been logged out"),
+            ("/session-over?form-lifetime", "You have been logged out"),
             ("/session-over?form-password-changed", "The password has been changed"),
             ("/session-over?form-elsewhere", "You are no longer logged in"),
             ("/session-over?temporary-line", "The temporary password has expired"),

@@ -149,6 +149,7 @@ fn c2_three_wrong_current_ones_void_a_temporary_password() -> Result<()> {
         for wrong in 1..3 {
             change(visit, &visit.new_password(), &new, &new)?;
             visit.expect_error(CURRENT, "3回連続で間違えると無効になります")?;
+            visit.wait(visit.who.browser.expect_on_first_screen("current"))?;
             ensure!(visit.count(contract)? == (wrong, false), "after {wrong} wrong ones");
         }
         let page = change(visit, &visit.new_password(), &new, &new)?;

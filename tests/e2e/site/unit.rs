@@ -253,7 +253,7 @@ fn refusals(visit: &Visit<'_>, case: &UnitVisitCase<'_>, held: &[(&str, String)]
         visit.fill(&label(number), password)?;
     }
     visit.fill(&label(wrong), &visit.new_password())?;
-    visit.press(CHANGE)?.expect_text(NOT_CHANGED)?.expect_text("何も変更されていません")?;
+    visit.press(CHANGE)?.expect_text(NOT_CHANGED)?.expect_text("何も変更していません")?;
     visit.expect_error(&label(wrong), "パスワードが正しくありません")?;
     visit.check_layout("unit-refused")?;
     ensure!(visit.count(wrong)? == (1, false), "a wrong one was not counted");

@@ -184,6 +184,55 @@ async fn w12_where_the_unit_is_known_the_one_key_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c2_w12_an_open_session_says_that_strangers_have_voided_its_password() {
+    for (unit, login, key) in KEYS {
+        let Scene { owner, service, .. } = Scene::new(unit).await;
+        for (kind, interval, path) in [
+            ("password", "50 days", "/"),
+            ("password", "50 days", "/password"),
+            ("password", "60 days", "/password"),
+            ("temporary", "1 hour", "/password"),
+        ] {
+            site::credential(&owner, login, kind).await;
+            site::age(&owner, login, interval).await;
+            let mut browser = Browser::new(&service.base);
+            browser.log_in(login, RIGHT).await;
+            let before = browser.get(path).await;
+            assert!(!before.body.contains("id=\"void\""), "{unit} {kind}: {before:?}");
+            let all_but_one = "UPDATE credential SET failed_attempts = CASE kind
+                               WHEN 'temporary' THEN 2 ELSE 9 END WHERE login_number = $1";
+            owner.execute(all_but_one, &[&login]).await.unwrap();
+            let mut stranger = Browser::new(&service.base);
+            let form = stranger.get("/login").await;
+            let wrong = [("number", login), ("password", WRONG)];
+            assert_eq!(stranger.submit(&form, "/login", &wrong).await.status, 422);
+            assert!(site::count(&owner, login).await.1, "{unit} {kind}");
+
+            let page = browser.get(path).await;
+            assert_eq!(page.status, 200, "{unit} {kind}");
+            let (_, void) = page.body.split_once("id=\"void\"").expect("no notice");
+            for part in ["パスワードが無効になりました", "06-6480-6430", key, "認証単位が変更され"]
+            {
+                assert!(void.contains(part), "{unit} {kind} {part}: {void}");
+            }
+            let main = page.body.split_once("<main").unwrap().1.split_once("</main>").unwrap().0;
+            for part in [
+                "まで有効",
+                "有効期限まで",
+                "id=\"password-end\"",
+                "id=\"password-ends-soon\"",
+                "id=\"forced\"",
+                "お心当たりがない場合",
+            ] {
+                assert!(!main.contains(part), "{unit} {kind} {part}: {main}");
+            }
+            let english = browser.get(&format!("{path}?lang=en")).await;
+            assert!(english.body.contains("in a row on another page"), "{english:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_usual_files_for_browsers_and_robots_exist() {
     let (service, _) = service("password").await;
     let mut browser = Browser::new(&service.base);

@@ -105,11 +105,11 @@ async fn w4_every_page_is_in_english_without_a_word_of_japanese() {
         assert!(page.body.contains(part), "{part}: {page:?}");
     };
     for (path, status, part) in [
-        ("/", 200, "<title>Home | Settings site</title>"),
+        ("/", 200, "<title>Home | Subscriber Settings</title>"),
         ("/guide", 200, "<h1>User guide</h1>"),
         ("/accessibility", 200, "<h1>Accessibility</h1>"),
         ("/login", 200, "become invalid"),
-        ("/logged-out", 200, "Thank you for using Settings site."),
+        ("/logged-out", 200, "Thank you for using Subscriber Settings."),
         ("/timed-out", 200, "there was no activity for 15 minutes"),
         ("/session-over", 200, "has changed nothing"),
         ("/session-over?lifetime", 200, "12 hours have passed"),
@@ -118,9 +118,11 @@ async fn w4_every_page_is_in_english_without_a_word_of_japanese() {
         ("/session-over?password-changed", 200, "log in with the new password"),
         ("/session-over?elsewhere", 200, "To go on, please log in again."),
         ("/session-over?form-logged-out", 200, "has changed nothing"),
+        ("/session-over?form-idle", 200, "has changed nothing"),
+        ("/session-over?form-lifetime", 200, "has changed nothing"),
         ("/session-over?form-password-changed", 200, "has changed nothing"),
         ("/session-over?form-elsewhere", 200, "has changed nothing"),
-        ("/nothing", 404, "<title>Error: This page was not found | Settings site</title>"),
+        ("/nothing", 404, "<title>Error: This page was not found | Subscriber Settings</title>"),
         ("/logout", 405, "This is not possible"),
     ] {
         expect(&browser.get(path).await, status, part);
@@ -162,7 +164,7 @@ async fn w4_every_page_is_in_english_without_a_word_of_japanese() {
     expect(&browser.submit_token("x", "/logout", &[]).await, 403, "This page is no longer valid");
 
     scene.give(ONE, "password", RIGHT).await;
-    expect(&browser.get("/unit").await, 200, "Your current authentication unit is");
+    expect(&browser.get("/unit").await, 200, ">the admin/user unit</strong>");
     let form = browser.get("/unit/number").await;
     expect(&form, 200, "<h1>Change authentication unit: Number unit</h1>");
     let (one, contract) = (format!("password-{ONE}"), format!("password-{NUMBER}"));
@@ -181,6 +183,7 @@ async fn w4_every_page_is_in_english_without_a_word_of_japanese() {
     assert_eq!(leads_to(&changed), "/unit-changed");
     let done = browser.get("/unit-changed").await;
     expect(&done, 200, "No change (the same password as before)");
+    expect(&done, 200, "is now <strong>the number unit</strong>");
     expect(&done, 200, "marked “A temporary password must be set”");
     assert!(pages > 30, "{pages}");
 }

@@ -164,15 +164,17 @@ async fn w4_an_empty_field_is_asked_for_and_not_counted() {
     let page = browser.get("/login").await;
     let hashes = service.hasher.operations();
     let (number, password) = ("電話番号を入力してください。", "パスワードを入力してください。");
+    // The form does not keep a password.
+    let again = "パスワードを入力し直してください。";
     for (fields, errors) in [
         (vec![("number", ""), ("password", "")], vec![number, password]),
-        (vec![("number", ""), ("password", WRONG)], vec![number, password]),
+        (vec![("number", ""), ("password", WRONG)], vec![number, again]),
         (vec![("number", NUMBER), ("password", "")], vec![password]),
         (vec![], vec![number, password]),
     ] {
         let answer = browser.submit(&page, "/login", &fields).await;
         assert_eq!((answer.status, title(&answer)), (422, "エラー：ログイン"));
-        for text in [number, password] {
+        for text in [number, password, again] {
             let (beside, in_summary) = (format!("<p>＊{text}</p>"), format!("\">{text}</a>"));
             let is_shown = errors.contains(&text);
             assert_eq!(answer.body.contains(&beside), is_shown, "{fields:?}: {answer:?}");

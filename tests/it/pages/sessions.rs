@@ -6,6 +6,14 @@ use super::browser::{BEFORE_LOGIN, Browser, SESSION, leads_to, title, token};
 use super::service;
 use crate::site::{self, NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
 
+/// Why a session has ended, in both languages.
+const IDLE: [&str; 2] = [
+    "15分間操作がなかったため、自動的にログアウトしました。",
+    "because there was no activity for 15 minutes",
+];
+const PAST_LIFETIME: [&str; 2] =
+    ["ログインしてから12時間が経過したため", "because 12 hours have passed since you logged in"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_a_cookie_that_was_there_before_the_login_is_not_the_sessions() {
     let (service, _) = service("password").await;
@@ -115,12 +123,12 @@ async fn w5_a_session_left_idle_ends_and_says_so() {
     }
     browser.cookies.clone_from(&cookies);
     let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
-    assert_eq!(leads_to(&browser.submit(&top, "/password", &fields).await), "/timed-out");
-    let page = browser.get("/timed-out").await;
-    assert!(
-        page.body.contains("15分間操作がなかったため、自動的にログアウトしました。"),
-        "{page:?}"
-    );
+    for path in ["/password", "/unit/number"] {
+        let late = leads_to(&browser.submit(&top, path, &fields).await).to_owned();
+        expect_late(&mut browser, &late, "/session-over?form-idle", IDLE).await;
+    }
+    assert_eq!(leads_to(&browser.submit(&top, "/logout", &[]).await), "/timed-out");
+    expect_plain(&mut browser, "/timed-out", IDLE).await;
     browser.cookies.clone_from(&cookies);
     assert_eq!(browser.get("/login").await.status, 200, "the way in is open");
 }
@@ -141,16 +149,58 @@ async fn w5_after_12_hours_a_session_ends_in_any_case() {
     let form = browser.get("/login").await;
     let mut sender = browser.clone();
     let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
-    assert_eq!(
-        leads_to(&sender.submit(&open, "/password", &fields).await),
-        "/session-over?lifetime"
-    );
+    for path in ["/password", "/unit/number"] {
+        let late = leads_to(&sender.submit(&open, path, &fields).await).to_owned();
+        expect_late(&mut sender, &late, "/session-over?form-lifetime", PAST_LIFETIME).await;
+    }
     assert_eq!(site::count(&owner, NUMBER).await, (0, false));
+    assert_eq!(leads_to(&sender.submit(&open, "/logout", &[]).await), "/session-over?lifetime");
     assert_eq!(leads_to(&browser.get("/").await), "/session-over?lifetime");
-    let page = browser.get("/session-over?lifetime").await;
-    assert_eq!(title(&page), "ログアウトしました");
-    assert!(page.body.contains("ログインしてから12時間が経過したため"), "{page:?}");
+    expect_plain(&mut browser, "/session-over?lifetime", PAST_LIFETIME).await;
     assert!(form.status == 200 && browser.cookies.len() == 1, "the way in is open");
+}
+
+/// Expects the page of this end after a form, in both languages: it says that nothing was changed.
+async fn expect_late(browser: &mut Browser, path: &str, expected: &str, why: [&str; 2]) {
+    assert_eq!(path, expected);
+    let cookies = browser.cookies.clone();
+    for (lang, heading, why, nothing) in [
+        ("en", "You have been logged out", why[1], "has changed nothing."),
+        ("ja", "ログアウトしました", why[0], "今回送信された内容では、何も変更していません。"),
+    ] {
+        let page = browser.get(&format!("{path}&lang={lang}")).await;
+        for part in [format!("<h1>{heading}</h1>").as_str(), why, nothing] {
+            assert!(page.body.contains(part), "{part}: {page:?}");
+        }
+    }
+    assert!(cookies.contains_key(SESSION), "the cookie may be a newer one by now");
+    browser.cookies = cookies;
+}
+
+/// Expects the page of this end without a form.
+async fn expect_plain(browser: &mut Browser, path: &str, why: [&str; 2]) {
+    let page = browser.get(path).await;
+    assert_eq!(title(&page), "ログアウトしました");
+    assert!(page.body.contains(why[0]), "{page:?}");
+    assert!(page.body.contains("入力途中の内容は、保存されていません"), "{page:?}");
+    assert!(!page.body.contains("今回送信された内容では"), "{page:?}");
+}
+
+/// A form that has changed the password is answered as the first time, also once the session that
+/// it brought has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_w5_a_password_form_sent_again_after_an_idle_end_still_says_what_it_did() {
+    let (service, owner) = service("password").await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    let form = browser.get("/password").await;
+    let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
+    assert_eq!(leads_to(&browser.submit(&form, "/password", &fields).await), "/?changed");
+    let sql = "UPDATE session SET last_seen_at = clock_timestamp() - interval '15 minutes'";
+    assert_eq!(owner.execute(sql, &[]).await.unwrap(), 1);
+    let again = browser.submit(&form, "/password", &fields).await;
+    assert_eq!(leads_to(&again), "/session-over?password-changed");
+    assert_eq!(title(&browser.get(leads_to(&again)).await), "パスワードが変更されました");
 }
 
 #[tokio::test(flavor = "multi_thread")]

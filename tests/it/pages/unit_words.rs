@@ -62,6 +62,37 @@ async fn u_a_form_for_ones_own_password_alone_speaks_of_one() {
     }
 }
 
+/// One right password, one that is wrong for the last time, and one that is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_a_form_that_voids_another_numbers_password_says_that_and_has_no_dead_links() {
+    let (service, owner) = service("number", &[NUMBER, ONE, TWO]).await;
+    let sql = "UPDATE phone_number SET has_service = true WHERE number = $1";
+    owner.execute(sql, &[&NUMBER]).await.unwrap();
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(ONE, RIGHT).await;
+    let form = browser.get("/unit/line").await;
+    assert_eq!(asked(&form), [NUMBER, ONE, TWO]);
+    let sql = "UPDATE credential SET failed_attempts = 9 WHERE login_number = $1";
+    owner.execute(sql, &[&TWO]).await.unwrap();
+    let typed = [(ONE, RIGHT), (TWO, WRONG), (NUMBER, WRONG)];
+    let page = send(&mut browser, &form, "/unit/line", &typed).await;
+    assert_eq!((page.status, title(&page)), (422, "エラー：認証単位変更（回線単位）"));
+    assert_eq!(site::count(&owner, TWO).await, (10, true));
+    assert_eq!(site::count(&owner, NUMBER).await, (1, false));
+    let (_, blocked) = page.body.split_once("id=\"blocked\"").unwrap();
+    let just_void =
+        "<span class=\"number\">06-1234-5602</span>（今回の間違いで、無効になりました）";
+    assert!(blocked.contains(just_void) && asked(&page).is_empty(), "{page:?}");
+    for dead in ["id=\"error-summary\"", "href=\"#password-", "もう一度入力してください"]
+    {
+        assert!(!page.body.contains(dead), "{dead}: {page:?}");
+    }
+    // Opened later, it is not news.
+    let later = browser.get("/unit/line?lang=en").await;
+    assert!(later.body.contains("id=\"blocked\""), "{later:?}");
+    assert!(!later.body.contains("just become invalid"), "{later:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn u_who_has_no_password_after_the_change_is_not_told_to_log_in_with_one() {
     let (service, owner) = service("admin_user", &[NUMBER]).await;

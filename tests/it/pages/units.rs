@@ -229,7 +229,7 @@ async fn w6_a_form_from_before_someone_elses_change_does_nothing() {
             (refused.status, title(&refused)),
             (409, "エラー：ご契約の内容が変更されています")
         );
-        assert!(refused.body.contains("何も変更されていません"), "{refused:?}");
+        assert!(refused.body.contains("何も変更していません"), "{refused:?}");
     }
     assert_eq!(site::count(&owner, ONE).await, (0, false), "nothing is counted");
     assert_eq!(unit(&owner).await, "number");

@@ -5,7 +5,7 @@ use super::super::markup::{Markup, ToMarkup};
 table! {
     // Around every page
     own_name = "English";
-    settings_site = "Settings site";
+    settings_site = "Subscriber Settings";
     page_title(title, site) = "{title} | {site}";
     error_title(title, site) = "Error: {title} | {site}";
     skip = "Skip to main content";
@@ -57,6 +57,9 @@ table! {
     unit_line = "Line unit";
     unit_number = "Number unit";
     unit_admin_user = "Admin/user unit";
+    the_unit_line = "the line unit";
+    the_unit_number = "the number unit";
+    the_unit_admin_user = "the admin/user unit";
     administrator = "administrator";
     user = "user";
     cautions = "Please note";
@@ -94,8 +97,8 @@ table! {
 
     // The login
     login_refused = "You could not be logged in";
-    login_refused_advice = r##"The phone number and password could not be confirmed. If this happens again, please see <a href="#lost">If you cannot log in</a>."##;
-    about_number = r##"Example: 06-0000-0000 (hyphens are optional). To find out which phone number to use, see <a href="#which-number">Phone number to enter</a>."##;
+    login_refused_advice = r##"The phone number and password could not be confirmed. If this happens again, please see “<a href="#lost">If you cannot log in</a>”."##;
+    about_number = r##"Example: 06-0000-0000 (hyphens are optional). To find out which phone number to use, see “<a href="#which-number">Phone number to enter</a>”."##;
     about_password = "Please use half-width characters, without spaces before or after. Upper and lower case letters are different. The first time you log in, and after a temporary password has been set again, enter that temporary password.";
     enter_number = "Please enter your phone number.";
     enter_whole_number(min, max) = "Please enter the phone number with its area code, {min} or {max} digits in all.";
@@ -113,7 +116,7 @@ table! {
     where_the_contract_number_is = r#"The contract number is printed on documents such as <span lang="ja">「ひかり電話サービスお申込み内容のご案内」</span> (the confirmation of your application)."#;
     cannot_log_in = "If you cannot log in";
     no_login_if = "You cannot log in in the following cases.";
-    no_login_wrong = "The phone number or the password is wrong. This includes spaces before or after it, full-width characters, and upper case instead of lower case letters.";
+    no_login_wrong = "The phone number or the password is wrong. A password is also wrong if it has a space before or after it, full-width characters, or upper case letters in place of lower case ones.";
     no_login_unit = "You have entered a phone number that does not log in under your authentication unit.";
     no_login_expired(hours) = "{hours} hours or more have passed since the temporary password was set.";
     no_login_void(temporary, password) = "A wrong temporary password was entered {temporary} times in a row, or a wrong password {password} times in a row, and it has become invalid.";
@@ -133,7 +136,7 @@ table! {
     temporary_until(machine_time, time) = r#"You are logged in with a temporary password. It is valid until <strong><time datetime="{machine_time}">{time}</time></strong>."#;
     first_change_then(days) = "Once you have set the password that you will use from now on, you can go on to the other settings. The new password is valid for {days} days from the day of the change.";
     password_expired = "Your password has expired";
-    expired_after(days) = "{days} days have passed since you last changed it. Once you have set a new password, you can go on to the other settings.";
+    expired_after(days) = "{days} days have passed since you last changed it. Once you have set a new password, you can go on to the other settings. The new password is valid for {days} days from the day of the change.";
     valid_for(days) = "The new password is valid for {days} days from the day of the change.";
     current = "Current password";
     about_current_temporary = "Please enter the temporary password that you logged in with, in half-width digits, without spaces before or after.";
@@ -199,6 +202,7 @@ table! {
     change_unit_to(unit) = "Change authentication unit: {unit}";
     unit_blocked = "The authentication unit cannot be changed at present";
     blocked_why = "The passwords of the following phone numbers have become invalid, because they were entered wrongly several times in a row, or have not been set yet. Nothing has been changed.";
+    just_void(number) = r#"<span class="number">{number}</span> (has just become invalid by this wrong entry)"#;
     blocked_advice(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for each of the phone numbers above. Then log in with that temporary password and change it to a password.";
     unit_refused = "The authentication unit could not be changed";
     unit_refused_some = "Nothing has been changed. You need not enter again the passwords of the phone numbers marked “Confirmed”.";
@@ -274,7 +278,7 @@ table! {
     ended_before_form = "Your login had ended before, for example by logging out.";
     sent_again = "If you sent the same form more than once, the first time may have made the change.";
     log_in_to_go_on = "To go on, please log in again.";
-    log_in_with_what = r#"If a temporary password has been set since then, please log in with that. If the authentication unit has been changed, please log in with a phone number and password that log in after the change. Your previous password may be invalid. If you cannot log in, please see <a href="/login#lost">If you cannot log in</a>."#;
+    log_in_with_what = r#"If a temporary password has been set since then, please log in with that. If the authentication unit has been changed, please log in with a phone number and password that log in after the change. Your previous password may be invalid. If you cannot log in, please see “<a href="/login#lost">If you cannot log in</a>”."#;
     log_in_again = "Log in again";
 
     // Error pages
@@ -296,9 +300,9 @@ table! {
     outcome_unknown = "Please check whether the change was made";
     outcome_unknown_why = "The connection was interrupted during the change. The change may have been made.";
     outcome_unknown_advice(wait) = "Please wait about <strong>{wait}</strong>, log in, and check whether the change was made.";
-    void_elsewhere_why = "The password or temporary password that you logged in with has become invalid, because it was entered wrongly several times in a row on another page. Nothing has been changed. You are still logged in on this page, but you cannot change the password.";
+    void_elsewhere_why = "The password or temporary password that you logged in with has become invalid, because it was entered wrongly several times in a row on another page. You are still logged in on this page, but you cannot change the password.";
     changed_elsewhere = "Your contract has changed";
-    changed_elsewhere_why = "The authentication unit could not be changed, because your contract (its authentication unit or passwords) was changed after you opened this page, for example from another page or by telephone, or by a procedure at the telephone company. Nothing has been changed. This has not been counted as a wrong password.";
+    changed_elsewhere_why = "The authentication unit could not be changed, because your contract (its authentication unit or passwords) has changed since you opened this page. The change was made, for example, from another page, by telephone, or by a procedure at the telephone company. Nothing has been changed. This has not been counted as a wrong password.";
     changed_elsewhere_advice = "Please check the current state on the top page, and try again.";
     not_allowed = "You cannot change the authentication unit";
     not_allowed_why = "A user cannot change the authentication unit. To change it, please log in as the administrator (the contract number).";
@@ -340,7 +344,7 @@ table! {
     temporary_void_after(count) = "A temporary password becomes invalid when it is entered wrongly {count} times in a row.";
     password_void_after(count) = "A password becomes invalid when it is entered wrongly {count} times in a row.";
     count_is_reset = "A successful login sets the count of wrong entries back to 0. Closing the browser does not.";
-    void_then = r##"If your password or temporary password has become invalid, please start again with <a href="#set-up">Setting a temporary password</a>."##;
+    void_then = r##"If your password or temporary password has become invalid, please start again with “<a href="#set-up">Setting a temporary password</a>”."##;
     settings_top = "After the login you see the top page. Click what you want to set.";
     steps_password_open = "Click “Change password”.";
     steps_password_fill = "Enter your current password once, and the new password twice.";

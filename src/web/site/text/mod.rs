@@ -127,7 +127,9 @@ pub(super) fn end_heading(lang: Language, end: SessionEnd) -> Markup {
         SessionEnd::LoggedOut
         | SessionEnd::Idle
         | SessionEnd::PastLifetime
-        | SessionEnd::BeforeForm(EndBeforeForm::LoggedOut) => lang.logged_out(),
+        | SessionEnd::BeforeForm(
+            EndBeforeForm::LoggedOut | EndBeforeForm::Idle | EndBeforeForm::PastLifetime,
+        ) => lang.logged_out(),
         SessionEnd::TemporaryExpired(_) => lang.temporary_expired(),
         SessionEnd::WrongEntries(_) => lang.password_void(),
         SessionEnd::PasswordChanged | SessionEnd::BeforeForm(EndBeforeForm::PasswordChanged) => {
@@ -174,6 +176,15 @@ pub(super) fn unit(lang: Language, unit: AuthUnit) -> Markup {
         AuthUnit::Line => lang.unit_line(),
         AuthUnit::Number => lang.unit_number(),
         AuthUnit::AdminUser => lang.unit_admin_user(),
+    }
+}
+
+/// The name of a unit within a sentence.
+pub(super) fn the_unit(lang: Language, unit: AuthUnit) -> Markup {
+    match unit {
+        AuthUnit::Line => lang.the_unit_line(),
+        AuthUnit::Number => lang.the_unit_number(),
+        AuthUnit::AdminUser => lang.the_unit_admin_user(),
     }
 }
 

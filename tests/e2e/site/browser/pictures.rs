@@ -125,14 +125,15 @@ impl Chromium {
         Ok(heights)
     }
 
-    /// Expects that this element begins on a telephone's first screen.
+    /// Expects that this field is on a telephone's first screen, to its lower edge.
     pub async fn expect_on_first_screen(&self, id: &str) -> Result<()> {
         self.resize(TELEPHONE).await?;
-        let script =
-            format!("return document.getElementById('{id}').getBoundingClientRect().top + scrollY");
-        let top: f64 = self.driver.execute(script, vec![]).await?.convert()?;
+        let script = format!(
+            "return document.getElementById('{id}').getBoundingClientRect().bottom + scrollY"
+        );
+        let bottom: f64 = self.driver.execute(script, vec![]).await?.convert()?;
         self.restore_size().await?;
-        ensure!(top < f64::from(TELEPHONE.1), "{id} begins at {top} px");
+        ensure!(bottom <= f64::from(TELEPHONE.1), "{id} ends at {bottom} px");
         Ok(())
     }
 
