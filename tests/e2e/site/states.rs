@@ -27,7 +27,17 @@ fn w4_every_state_of_the_password_is_shown_in_english_too() -> Result<()> {
         visit.go("/")?.expect_text("Your password expires soon")?;
         visit.check_layout("top-warning-en")?;
         visit.press("Change password")?.expect_text("valid for 60 days")?;
-        visit.check_layout("password-en")
+        visit.check_layout("password-en")?;
+        // Strangers void the password, and the session goes on.
+        visit.void(contract)?;
+        for (language, words) in LANGUAGES.into_iter().zip(["ほかの画面で", "on another page"])
+        {
+            for (path, name) in [("/", "top"), ("/password", "password-open")] {
+                visit.go(&format!("{path}?lang={language}"))?.expect_text(words)?;
+                visit.check_layout(&format!("{name}-void-{language}"))?;
+            }
+        }
+        Ok(())
     })
 }
 
