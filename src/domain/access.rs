@@ -85,7 +85,7 @@ impl Access {
         let access = Self::new(&contract, login, kind, set_at, session.now)?;
         let seen_version = session.seen_version;
         let access = access.until(created_at, session.last_seen_at, idle);
-        Some(Self { seen_version, is_void, ..access })
+        Some(Self { is_void, seen_version, ..access })
     }
 
     /// The access of a session that begins at `now`.
