@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use domain::rules;
 use karipass::config::{DatabaseSettings, Secret};
 use karipass::db::{BATCH_ROWS, Db};
@@ -42,6 +42,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     let nothing = quantile(&mut looks, 0.99);
     runtime.block_on(end_some(&superuser))?;
     let much = sweep(&runtime, &db)?;
+    runtime.block_on(expect_swept(&superuser))?;
     #[expect(clippy::cast_precision_loss, reason = "a dozen")]
     let batches = (3 * OVER / BATCH_ROWS) as f64;
     Ok(vec![
@@ -84,7 +85,7 @@ async fn fill(superuser: &Client) -> Result<()> {
 /// Makes some rows of each kind expire.
 async fn end_some(superuser: &Client) -> Result<()> {
     let [session, temporary] =
-        [rules::MAX_SESSION_LIFETIME, rules::TEMPORARY_PASSWORD_LIFETIME].map(past);
+        [rules::SESSION_RETENTION, rules::TEMPORARY_PASSWORD_LIFETIME].map(past);
     superuser
         .batch_execute(&format!(
             "UPDATE session SET created_at = created_at - interval '{session} s'
@@ -93,6 +94,20 @@ async fn end_some(superuser: &Client) -> Result<()> {
              UPDATE credential SET set_at = set_at - interval '{temporary} s';"
         ))
         .await?;
+    Ok(())
+}
+
+/// Expects that every row that was over is gone, or void.
+async fn expect_swept(superuser: &Client) -> Result<()> {
+    let left = superuser
+        .query_one(
+            "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM idempotency_key),
+                    (SELECT count(*) FROM credential WHERE voided_at IS NULL)",
+            &[],
+        )
+        .await?;
+    let left: [i64; 3] = [left.get(0), left.get(1), left.get(2)];
+    ensure!(left == [ROWS - OVER, 0, 0], "sessions, keys and credentials left: {left:?}");
     Ok(())
 }
 
