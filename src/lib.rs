@@ -9,9 +9,9 @@
 //!  Programs ──HTTPS──▶ web::api ───┘
 //! ```
 //!
-//! The layers are `main → cli → {daemon, check} → {asterisk, web} → auth → {db, hashing}`. A module
-//! uses only layers to its right; `tests/arrows.rs` lists which. Every module may use [`domain`], a
-//! separate crate that knows no runtime, SQL, HTTP or clock.
+//! The layers are `main → cli → {daemon, check} → {asterisk, web} → auth → {db, hashing}`.
+//! A module uses only layers to its right; `tests/arrows.rs` lists which. Every module may use
+//! [`domain`], a separate crate that knows no runtime, SQL, HTTP or clock.
 //!
 //! # A digit
 //! A frame of the event socket becomes an event. The event goes into the bounded mailbox of its

@@ -1,6 +1,6 @@
-//! Which module of the daemon may use which: only layers to its right in `cli → {daemon, check} →
-//! {asterisk, web} → auth → {db, hashing}`. Nothing pure uses a runtime, a database, a wire or a
-//! clock.
+//! Which module of the daemon may use which: only layers to its right in
+//! `cli → {daemon, check} → {asterisk, web} → auth → {db, hashing}`.
+//! Nothing pure uses a runtime, a database, a wire or a clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
