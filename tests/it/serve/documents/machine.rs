@@ -15,8 +15,7 @@ use crate::site::{Certified, KEYS, NUMBER, RIGHT};
 use crate::support::{KARIPASS, WAIT_TIMEOUT, karipass, run, wait_until};
 
 /// The programs that a block may run besides `karipass`; no others are found.
-const PROGRAMS: [&str; 9] =
-    ["base64", "cat", "curl", "head", "ln", "mkdir", "pg_dump", "psql", "tail"];
+const PROGRAMS: [&str; 7] = ["base64", "cat", "curl", "head", "ln", "mkdir", "tail"];
 /// A journal of one unit, as long as `karipass` reads it.
 const JOURNAL: &str = "#!/bin/sh
 case $* in
@@ -90,15 +89,11 @@ impl Machine {
     /// A shell for these lines, with this machine's addresses, secrets and folders in place of the
     /// documents'.
     fn shell(&self, lines: &str) -> Command {
-        let (database, folder) = (&self.whole.database, self.folder.path().display());
+        let folder = self.folder.path().display();
         let site = self.whole.daemon.base.trim_start_matches("http://127.0.0.1");
         let mut lines = lines.to_owned();
         for (example, value) in [
-            ("host=/run/postgresql dbname=karipass user=karipass_owner", &*database.owner_url),
-            ("host=/run/postgresql dbname=karipass user=karipass", &database.daemon_url),
-            ("--dbname karipass", &format!("--dbname '{}'", database.owner_url)),
-            ("karipass.dump karipass", &format!("karipass.dump '{}'", database.owner_url)),
-            ("localhost:8443", &format!("localhost{site}")),
+            ("localhost:8443", &*format!("localhost{site}")),
             ("…", RIGHT),
             (" /etc/", &format!(" {folder}/etc/")),
             (" /usr/", &format!(" {folder}/usr/")),

@@ -8,8 +8,10 @@
 //! <!-- not run: `COMMAND`, …: WHY -->
 //! ```
 //!
-//! Those of `sql` blocks are run, and those in running text are parsed.
+//! Those of `sql` blocks are run, and those in running text are parsed. `administration` runs the
+//! blocks with PostgreSQL's programs.
 
+mod administration;
 mod machine;
 mod sql;
 
@@ -36,19 +38,12 @@ async fn every_command_of_a_block_is_run_or_a_mark_says_why_not() {
     let mut count = 0;
     let documents = documents();
     let found = documents.iter().flat_map(|document| blocks(document, "sh"));
-    for Block { place, marks, commands } in found {
-        let excused: Vec<&str> = marks.iter().flat_map(|mark| excused(&place, mark)).collect();
-        for excuse in &excused {
-            let is_there = commands.iter().any(|command| command.starts_with(excuse));
-            assert!(is_there, "{place}: a mark excuses {excuse}, which is not there");
-        }
-        let is_run = |command: &&String| !excused.iter().any(|excuse| command.starts_with(excuse));
-        let (endless, others): (Vec<&String>, Vec<&String>) = (commands.iter().filter(is_run))
-            .partition(|command| ENDLESS.iter().any(|word| command.contains(word)));
+    for block in found.filter(|block| !block.is_administration()) {
+        let (endless, others) = block.to_run();
         count += endless.len() + others.len();
-        machine.run(&place, &others);
+        machine.run(&block.place, &others);
         for command in endless {
-            machine.run_until_output(&place, command).await;
+            machine.run_until_output(&block.place, command).await;
         }
     }
     assert!(count > 20, "{count} commands were run");
@@ -100,6 +95,26 @@ struct Block {
     place: String,
     marks: Vec<String>,
     commands: Vec<String>,
+}
+
+impl Block {
+    /// The commands that no mark excuses: those that do not end by themselves, and the others.
+    fn to_run(&self) -> (Vec<&String>, Vec<&String>) {
+        let Self { place, marks, commands } = self;
+        let excused: Vec<&str> = marks.iter().flat_map(|mark| excused(place, mark)).collect();
+        for excuse in &excused {
+            let is_there = commands.iter().any(|command| command.starts_with(excuse));
+            assert!(is_there, "{place}: a mark excuses {excuse}, which is not there");
+        }
+        let is_run = |command: &&String| !excused.iter().any(|excuse| command.starts_with(excuse));
+        (commands.iter().filter(is_run))
+            .partition(|command| ENDLESS.iter().any(|word| command.contains(word)))
+    }
+
+    /// Whether it needs PostgreSQL's superuser.
+    fn is_administration(&self) -> bool {
+        self.commands.iter().any(|command| command.contains("runuser -u postgres "))
+    }
 }
 
 /// The names and texts of the documents; decisions and the change log are history.

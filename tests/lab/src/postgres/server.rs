@@ -29,6 +29,9 @@ const PASSES: [&[&str]; 3] = [
 ];
 /// Authentication with TLS: over the Unix socket as before, over TCP with TLS only.
 const HBA: &str = "local all all scram-sha-256\nhostssl all all 127.0.0.0/8 scram-sha-256\n";
+/// Authentication as Debian's package configures it.
+const DEBIANS_HBA: &str =
+    "local all postgres peer\nlocal all all peer\nhost all all 127.0.0.0/8 scram-sha-256\n";
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -116,11 +119,22 @@ impl Postgres {
         for file in ["certificate.pem", "key.pem"] {
             write_for_server(&self.data().join(file), &fs::read_to_string(folder.join(file))?)?;
         }
-        write_for_server(&self.data().join("pg_hba.conf"), HBA)?;
+        let tls = ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=key.pem"];
+        self.start_with_address(HBA, &tls)
+    }
+
+    /// Restarts it with the authentication of Debian's package, and a listener on an address of
+    /// loopback. Only the system's users have access over the socket then.
+    pub fn authenticate_as_debian(&self) -> Result<Ipv4Addr> {
+        self.stop(ShutdownMode::Fast)?;
+        self.start_with_address(DEBIANS_HBA, &[])
+    }
+
+    fn start_with_address(&self, hba: &str, settings: &[&str]) -> Result<Ipv4Addr> {
+        write_for_server(&self.data().join("pg_hba.conf"), hba)?;
         let address = Ipv4Addr::new(127, 77, rand::random(), rand::random_range(1..255));
         let listen = format!("listen_addresses={address}");
-        let tls = ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=key.pem"];
-        self.start_with(&[&[listen.as_str()], tls.as_slice()].concat())?;
+        self.start_with(&[&[listen.as_str()], settings].concat())?;
         Ok(address)
     }
 
