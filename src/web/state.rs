@@ -81,9 +81,11 @@ impl AppState {
         self.inner.auth.replace_common_passwords(passwords);
     }
 
-    /// Forgets the rate limits of networks and numbers with nothing left to remember.
+    /// Forgets the rate limits of networks and numbers with nothing left to remember, and logs the
+    /// refusals of each network since its last line.
     pub fn evict_idle_limits(&self) {
         self.inner.rate_limiter.evict_idle();
+        self.inner.refusals.log_numbers();
     }
 
     pub(super) fn auth(&self) -> &AuthService {

@@ -186,6 +186,7 @@ impl Problem {
     pub(in crate::web) fn no_session() -> Self {
         let detail = "ログインしていないか、ログアウトしています。もう一度ログインしてください。";
         Self::new(StatusCode::UNAUTHORIZED, Code::NoSession, detail)
+            .refused(RefusalReason::NoSession)
     }
 
     /// 403: the session may only change its password or log out (`C6`).

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::bucket::{LeakyBucket, Quota, SlidingWindow};
+use crate::web::refusal_log::NetworkRefusals;
 use domain::network::{NETWORK_LEVELS, innocent_level};
 use domain::rules;
 
@@ -40,15 +41,7 @@ struct Budget {
     /// Requests in progress, and requests that wait for them.
     requests: u32,
     freed: Arc<Notify>,
-    refused: RefusalCount,
-}
-
-/// Refusals since the last log line.
-#[derive(Default)]
-struct RefusalCount {
-    /// The last one.
-    address: Option<IpAddr>,
-    count: u64,
+    refused: NetworkRefusals,
 }
 
 /// The result of [`Budgets::reserve`].
@@ -215,11 +208,8 @@ impl Budgets {
     ) -> Duration {
         let [narrowest, ..] = &mut self.levels;
         let [key, ..] = keys;
-        let refused = &mut narrowest.budget(key, now).refused;
-        if refused.address.replace(address).is_none() {
+        if narrowest.budget(key, now).refused.is_first(address) {
             tracing::warn!(event = "rate_limited", %address, "rate limit: refusing logins from here");
-        } else {
-            refused.count += 1;
         }
         wait
     }
@@ -229,8 +219,7 @@ impl Budgets {
         for level in &mut self.levels {
             let voidings = level.voidings;
             level.by_key.retain(|_, budget| {
-                let refused = std::mem::take(&mut budget.refused);
-                if let RefusalCount { address: Some(address), count: more @ 1.. } = refused {
+                if let Some((address, more)) = budget.refused.take() {
                     tracing::warn!(event = "rate_limited", %address, more, "rate limit: refused more logins");
                 }
                 let is_new = budget.points.is_empty(now)
@@ -283,7 +272,7 @@ impl Level {
             reserved_voidings: 0,
             requests: 0,
             freed: Arc::default(),
-            refused: RefusalCount::default(),
+            refused: NetworkRefusals::default(),
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod calls;
 mod documents;
+mod fail2ban;
 mod lines;
 mod operating;
 mod overload;
