@@ -8,11 +8,15 @@ use std::io::IsTerminal as _;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::span::Record;
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::Layer as _;
+use tracing_subscriber::Layer;
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::fmt::{
+    FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, layer,
+};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -24,7 +28,7 @@ use crate::logs::text::{Fields, TextLine, has_colours};
 use crate::traces::{self, Traces};
 
 /// The text before a call's channel among the fields of its span.
-const CHANNEL: &str = "channel=\"";
+const CHANNEL: &str = " channel=";
 
 /// Starts logging, and traces if there are any, for the rest of the process.
 ///
@@ -34,8 +38,6 @@ pub(super) fn start(log: &LogSettings, traces: Option<&Traces>) -> anyhow::Resul
     let filter: Targets = log.filter.parse()?;
     let filter = filter.and(filter_fn(is_logged).with_max_level_hint(LevelFilter::TRACE));
     let is_terminal = std::io::stderr().is_terminal();
-    // Colours are ours; those of the library would stand among a span's fields.
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let registry = tracing_subscriber::registry().with(traces.map(Traces::layer));
     let is_text = match log.format {
         LogFormat::Auto => is_terminal,
@@ -44,12 +46,31 @@ pub(super) fn start(log: &LogSettings, traces: Option<&Traces>) -> anyhow::Resul
     };
     if is_text {
         let colours = has_colours(is_terminal);
-        registry.with(lines.event_format(TextFormat { colours }).with_filter(filter)).try_init()?;
+        registry.with(text(std::io::stderr, colours).with_filter(filter)).try_init()?;
     } else {
-        let json = lines.json().flatten_event(true).with_span_list(false);
-        registry.with(json.with_filter(filter)).try_init()?;
+        registry.with(json(std::io::stderr).with_filter(filter)).try_init()?;
     }
     Ok(())
+}
+
+/// Writes lines for people.
+fn text<S, W>(writer: W, colours: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    // Colours are ours; those of the library would stand among a span's fields.
+    let lines = layer().with_writer(writer).with_ansi(false);
+    lines.fmt_fields(SpanFields).event_format(TextFormat { colours })
+}
+
+/// Writes lines for programs.
+fn json<S, W>(writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    layer().with_writer(writer).json().flatten_event(true).with_span_list(false)
 }
 
 /// Whether a line or span is our own, or of a level at which other crates quote nothing. A line
@@ -80,8 +101,8 @@ where
         let extensions = span.as_ref().map(|span| span.extensions());
         let around = extensions.as_ref().and_then(|it| it.get::<FormattedFields<N>>());
         let around = around.map_or("", |fields| fields.fields.as_str());
-        let call = around.split_once(CHANNEL).and_then(|(_, rest)| rest.split('"').next());
-        if call.is_none() && !around.is_empty() {
+        let call = around.split_once(CHANNEL).and_then(|(_, rest)| rest.split(' ').next());
+        if call.is_none() {
             recorded.fields.push_all(around);
         }
         let target = event.metadata().target();
@@ -97,6 +118,29 @@ where
         };
         line.write(self.colours, &mut writer)?;
         writeln!(writer)
+    }
+}
+
+/// A span's fields, as those of a line.
+struct SpanFields;
+
+impl<'writer> FormatFields<'writer> for SpanFields {
+    fn format_fields<R: RecordFields>(
+        &self,
+        mut writer: Writer<'writer>,
+        fields: R,
+    ) -> fmt::Result {
+        let mut recorded = Recorded::default();
+        fields.record(&mut recorded);
+        write!(writer, "{}", recorded.fields)
+    }
+
+    fn add_fields(
+        &self,
+        current: &'writer mut FormattedFields<Self>,
+        fields: &Record<'_>,
+    ) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
     }
 }
 
@@ -118,7 +162,70 @@ impl Visit for Recorded {
         if field.name() == "message" {
             self.message = format!("{value:?}");
         } else if !field.name().starts_with("log.") {
-            self.fields.push(field.name(), &format!("{value:?}"));
+            self.fields.push_text(field.name(), &format!("{value:?}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{info, info_span, warn};
+
+    use super::*;
+    use crate::logs::json::JsonLine;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Buffer {
+        fn lines(&self) -> Vec<String> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_json_line_is_that_of_the_terminal() {
+        let (terminal, journal) = <(Buffer, Buffer)>::default();
+        let writers = [terminal.clone(), journal.clone()];
+        let [for_people, for_programs] = writers.map(|buffer| move || buffer.clone());
+        let registry = tracing_subscriber::registry();
+        let registry = registry.with(text(for_people, false)).with(json(for_programs));
+        tracing::subscriber::with_default(registry, || {
+            let caller = tracing::field::Empty;
+            info_span!("call", channel = "1764445532.7", pbx = "127.0.0.1:8088", caller).in_scope(
+                || {
+                    tracing::Span::current().record("caller", tracing::field::debug("x"));
+                    info!(event = "ended", outcome = "hung up", duration_ms = 7, "call ended");
+                    warn!(error = %"canceling statement: \"x\"", adopted = true, "could not store");
+                },
+            );
+            info_span!("request", method = "POST", route = "/api/v1/login").in_scope(|| {
+                info!(event = "login", login = ?"x", address = %"127.0.0.1", "login refused");
+            });
+            warn!(target: "hyper::proto", error = "connection reset", "a line of another crate");
+            info!("ready");
+        });
+        // Each writer takes the time by itself.
+        let without_time = |line: &String| line.splitn(3, ' ').last().unwrap().to_owned();
+        let shown = journal.lines();
+        let shown = shown.iter().map(|line| JsonLine::parse(line).unwrap().to_text(false));
+        let shown: Vec<String> = shown.map(|line| without_time(&line)).collect();
+        let written: Vec<String> = terminal.lines().iter().map(without_time).collect();
+        assert_eq!(written.len(), 5, "{written:?}");
+        assert_eq!(shown, written);
     }
 }

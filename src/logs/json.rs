@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::Level;
 
+use super::is_ours;
 use super::text::{Fields, TextLine};
 
 /// The keys of a line that are not fields.
@@ -39,6 +40,10 @@ impl JsonLine {
         let call = self.span().and_then(|span| span.get("channel")?.as_str());
         if let Some(span) = self.span().filter(|_| call.is_none()) {
             push_all(&mut fields, span.iter().filter(|(name, _)| *name != "name"));
+        }
+        let target = self.line.get("target").and_then(Value::as_str);
+        if let Some(target) = target.filter(|target| !is_ours(target)) {
+            fields.push_text("target", target);
         }
         let message = self.line.get("message").and_then(Value::as_str).unwrap_or_default();
         let (time, level) = (self.time, self.level);

@@ -54,10 +54,15 @@ impl Fields {
         let _ = write!(self.0, " {name}={}", escaped(value));
     }
 
-    /// Adds formatted fields.
+    /// Adds the fields of another.
     pub(crate) fn push_all(&mut self, fields: &str) {
-        self.0.push(' ');
         self.0.push_str(fields);
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
