@@ -72,8 +72,12 @@ impl Collector {
                 counter!(SPANS_DROPPED, "reason" => "not_taken").increment(number);
                 if !self.is_failing {
                     self.is_failing = true;
-                    let event = "traces_dropped";
-                    warn!(event, endpoint, %error, "could not export traces; dropping them");
+                    warn!(
+                        event = "traces_dropped",
+                        endpoint,
+                        %error,
+                        "could not export traces; dropping them"
+                    );
                 }
             }
         }

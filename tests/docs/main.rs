@@ -3,6 +3,8 @@
 //! removed. Every code of a rule is explained, and a test shows it.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod events;
+mod package;
 mod prose;
 
 use std::collections::{BTreeMap, BTreeSet};
