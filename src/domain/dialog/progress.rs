@@ -1,6 +1,6 @@
 //! The progress of a call, for logs and metrics. It contains no digit of an entry.
 
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 /// Where a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
@@ -31,7 +31,7 @@ impl StepName {
 }
 
 /// Why an entry is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum WrongEntry {
     /// Nothing was keyed in time (`P11`).
