@@ -143,7 +143,8 @@ async fn ask(
 impl Fail2ban {
     fn configured() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let copy = run(Command::new("cp").arg("-r").arg(unpacked("etc/fail2ban/.")).arg(folder.path()));
+        let copy =
+            run(Command::new("cp").arg("-r").arg(unpacked("etc/fail2ban/.")).arg(folder.path()));
         assert_eq!(copy.status, 0, "{copy:?}");
         // Debian's own jail watches a log that this machine may not have.
         fs::remove_file(folder.path().join("jail.d/defaults-debian.conf")).unwrap();

@@ -69,11 +69,13 @@ impl Administrator {
     fn new() -> Self {
         let administrator = Self { folder: tempfile::tempdir().unwrap() };
         // PostgreSQL's user finds the programs too.
-        fs::set_permissions(administrator.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(administrator.folder.path(), fs::Permissions::from_mode(0o755))
+            .unwrap();
         let etc = administrator.etc();
         fs::create_dir_all(&etc).unwrap();
         fs::write(etc.join("hash.keys"), KEYS).unwrap();
-        let operator = "[database]\nurl_file = \"owner.url\"\n[hashing]\nkeys_file = \"hash.keys\"\n";
+        let operator =
+            "[database]\nurl_file = \"owner.url\"\n[hashing]\nkeys_file = \"hash.keys\"\n";
         fs::write(etc.join("operator.toml"), operator).unwrap();
         let guide = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
         let contracts = guide.split("```csv\n").nth(1).unwrap().split("```").next().unwrap();
@@ -112,10 +114,8 @@ impl Administrator {
         psql.args(["-u", "postgres", "--", "psql", "--command", set]).current_dir("/");
         let ran = run(psql.env("PGHOST", server.postgres.socket_folder()));
         assert_eq!(ran.status, 0, "{ran:?}");
-        let daemon_url = format!(
-            "host={} dbname=karipass user=karipass password='of a test'",
-            server.address
-        );
+        let daemon_url =
+            format!("host={} dbname=karipass user=karipass password='of a test'", server.address);
         Database { name: "karipass".to_owned(), owner_url, daemon_url }
     }
 }

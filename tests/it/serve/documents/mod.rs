@@ -12,8 +12,11 @@
 //! blocks with PostgreSQL's programs.
 
 mod administration;
+mod help_desk;
 mod machine;
+mod prose;
 mod sql;
+mod subscriber;
 
 use std::collections::BTreeSet;
 use std::fs;
