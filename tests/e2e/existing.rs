@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::net::UdpSocket;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,6 +16,9 @@ use karipass_lab::repository;
 use karipass_lab::subscriber::{Caller, Line};
 use serde_json::Value;
 
+use crate::attacks::agent::Agent;
+use crate::attacks::ear::Ear;
+use crate::attacks::{DESK, wait_until_bridged};
 use crate::check::check;
 use crate::story::{Family, PHONE_FAMILY, Story, complete};
 use crate::system::{KARIPASS, PATIENT, System};
@@ -28,6 +32,9 @@ const EVERY: &str = "### On every PBX";
 const EXTENSION: (&str, &str) = ("201", "d3f1a6b5c2");
 /// Its direct number, and that of an extension with follow-me.
 const DIRECT: [&str; 2] = ["0612345699", "0612345698"];
+
+/// The context of telephones there, and the administrator's part of it, which transfers reach too.
+const TELEPHONES: [&str; 2] = ["[from-internal]", "[from-internal-custom]"];
 
 /// What remains of warnings there: the PBX's other users, its log with `verbose`, and messages
 /// between telephones.
@@ -57,8 +64,11 @@ fn the_documents_lines_serve_the_line_on_debians_sample_configuration() -> Resul
 
 #[test]
 fn the_documents_lines_serve_the_line_beside_freepbx() -> Result<()> {
+    let desk = Agent::socket(DESK)?;
     let system = System::with_asterisk(|setup, _| {
         let setup = freepbx(setup)?;
+        let contact = format!("[202](+type=aor)\ncontact = sip:202@{}\n", desk.local_addr()?);
+        append(&setup, "pjsip.aor.conf", &contact)?;
         let hooks = hooks()?;
         let headings = [
             EVERY,
@@ -68,7 +78,7 @@ fn the_documents_lines_serve_the_line_beside_freepbx() -> Result<()> {
         ];
         let lines = documented(&headings)?.into_iter().map(|(file, lines)| {
             let hook = hooks.get(&file).with_context(|| format!("no hook for {file}"))?;
-            Ok((hook.clone(), lines))
+            Ok((hook.clone(), lines.replace(TELEPHONES[0], TELEPHONES[1])))
         });
         add(&setup, &lines.collect::<Result<Lines>>()?)?;
         Ok(setup)
@@ -82,6 +92,7 @@ fn the_documents_lines_serve_the_line_beside_freepbx() -> Result<()> {
     let system = system.with_daemon(&PATIENT)?;
     set_a_password(&system)?;
     a_telephone_sets_a_password(&system)?;
+    expect_a_transferred_call_to_be_refused(&system, desk)?;
     expect_forwarded_calls_to_be_refused(&system)
 }
 
@@ -224,6 +235,29 @@ fn a_telephone_sets_a_password(system: &System) -> Result<()> {
     call.hear("menu")?.key("1")?.begin_to_hear_number(contract, "set-password")?;
     complete(&mut call, contract, &password)?;
     story.expect_stored(contract, &password, "line", "line", &[contract, child])
+}
+
+/// An extension transfers a caller of its direct number, whom the carrier vouches for.
+fn expect_a_transferred_call_to_be_refused(system: &System, desk: UdpSocket) -> Result<()> {
+    let story = Story::new(system)?;
+    let (contract, sip) = (&story.family.contract, system.asterisk.setup.sip);
+    system.wait(async {
+        let mut desk = Agent::new(desk, sip)?;
+        let mut carrier = Agent::new(Agent::socket(CARRIER)?, sip)?;
+        let asserted = format!("P-Asserted-Identity: <sip:{contract}@x>\r\n");
+        let ear = Ear::new(CARRIER)?;
+        let offer = ear.offer()?;
+        let mut called = carrier.invite_with(DIRECT[1], contract, &asserted, &offer).await?;
+        let mut taken = desk.take_call("200 OK", "").await?;
+        carrier.expect_answer(&mut called).await?;
+        wait_until_bridged(&system.asterisk).await?;
+        let to = format!("Refer-To: <sip:{}@{sip}>\r\n", system.line().number);
+        let status = desk.request("REFER", &mut taken, &to, "").await?;
+        ensure!(status == 202, "the transfer is refused: {status}");
+        carrier.expect_hangup().await?;
+        ear.expect_last("not-available").await
+    })?;
+    story.expect_nothing_stored()
 }
 
 /// Call forwarding by `Goto`, and follow me through `Local` channels.

@@ -6,7 +6,7 @@
 
 mod accounts;
 pub mod agent;
-mod ear;
+pub mod ear;
 mod media;
 mod refused;
 mod stored;
@@ -27,7 +27,7 @@ use agent::{Agent, Dialog, SDP, sdp};
 /// A trunk without any trust, from which strangers call telephones.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 /// A telephone that transfers and forwards, known by its address so that it needs no digest.
-const DESK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
+pub const DESK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
 /// A trunk that is not trusted but leads to `karipass-trunk`.
 const INTRUDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 8);
 /// The same, leading to `karipass-trunk-from`.
@@ -316,7 +316,7 @@ impl AttackGround {
 }
 
 /// Waits until two channels are connected with each other.
-async fn wait_until_bridged(asterisk: &Asterisk) -> Result<()> {
+pub async fn wait_until_bridged(asterisk: &Asterisk) -> Result<()> {
     let bridged = async {
         loop {
             let bridges = asterisk.console("bridge show all")?;
