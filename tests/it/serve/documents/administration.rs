@@ -1,4 +1,4 @@
-//! The first installation, a backup and a restore, with PostgreSQL as Debian's package configures it.
+//! The first installation, a backup and a restore, with PostgreSQL as in Debian's package.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
