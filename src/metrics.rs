@@ -121,9 +121,9 @@ pub(crate) fn describe() {
     }
 }
 
-/// Starts what alerts watch. Counters begin at 0, since Prometheus sees no increase from a missing
-/// series to 1. The time of the last call begins at the start, so that hours without a call count
-/// from it.
+/// Starts what alerts and the dashboard watch. Counters begin at 0, since Prometheus sees no
+/// increase from a missing series to 1. The time of the last call begins at the start, so that
+/// hours without a call count from it.
 pub(crate) fn start_series(started: Timestamp) {
     for outcome in ["stored", "trouble", "failed", "foreign_media"] {
         for unit in ["none", "line", "number", "admin_user"] {
@@ -137,10 +137,31 @@ pub(crate) fn start_series(started: Timestamp) {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 million years")]
     gauge!(LAST_CALL).set(started.as_second() as f64);
     counter!(CALL_MAILBOX_OVERFLOWS).increment(0);
-    counter!(CREDENTIALS_VOIDED, "reason" => "wrong_entries").increment(0);
+    for cause in ["commands", "hashes", "rate", "caller", "trunk", "without_number"] {
+        counter!(CALLS_REFUSED, "cause" => cause).increment(0);
+    }
+    counter!(CALLS_DECLINED).increment(0);
+    counter!(CALLS_ADOPTED).increment(0);
+    counter!(LOGINS_RATE_LIMITED).increment(0);
+    for reason in ["wrong_entries", "expired", "unit_changed"] {
+        counter!(CREDENTIALS_VOIDED, "reason" => reason).increment(0);
+    }
+    for limit in ["rate", "handshakes", "address", "all"] {
+        let labels = [("listener", "site"), ("limit", limit)];
+        counter!(HTTP_CONNECTIONS_REFUSED, &labels).increment(0);
+    }
     counter!(RELOADS, "outcome" => "refused").increment(0);
     for reason in ["queue_full", "not_taken"] {
         counter!(SPANS_DROPPED, "reason" => reason).increment(0);
+    }
+}
+
+/// Starts the failures of each route, for the same reason.
+pub(crate) fn start_routes(routes: Vec<String>) {
+    for route in routes {
+        for status in ["500", "503"] {
+            counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => status).increment(0);
+        }
     }
 }
 

@@ -130,6 +130,7 @@ async fn serve(
     let operators = ops::router(db.clone(), Arc::clone(&readiness), metrics.clone());
     let timeouts = web::RequestTimeouts::default();
     let site = AppState::new(config, db.clone(), hasher.clone(), timeouts, clock::now);
+    crate::metrics::start_routes(site.paths());
     let tls = config.site.tls.as_ref();
     let pages = site.clone().router(tls.is_some());
     let (site_listener, operators_listener) =

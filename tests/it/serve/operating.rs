@@ -5,19 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use karipass_fake_asterisk::FakeReply;
 use serde_json::Value;
 
 use super::Whole;
-use crate::site::{self, NUMBER, RIGHT, SiteClient, SiteDaemon, WRONG};
+use crate::site::{Certified, NUMBER, SiteClient, WRONG};
 use crate::support::{run, wait_until};
 
-/// A number without a contract: an attempt at it costs ten points.
-const UNKNOWN_NUMBER: &str = "0699999999";
-/// More attempts than any machine makes without meeting the limit.
-const MAX_REFUSED: usize = 20;
-
 /// The folder into which `make tools` unpacks their readers.
-fn unpacked(path: &str) -> PathBuf {
+pub(super) fn unpacked(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debian").join(path);
     assert!(path.exists(), "{} is missing: make tools", path.display());
     path
@@ -25,41 +21,6 @@ fn unpacked(path: &str) -> PathBuf {
 
 fn operating(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating").join(path)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn fail2ban_finds_the_addresses_of_refused_logins_and_of_no_others() {
-    let (database, _) = site::contracted("password").await;
-    let daemon = SiteDaemon::start(&database, &[("KARIPASS_LOGIN_LIMIT", "10")]);
-    let log_in = async |address: u8, number: &str, password: &str| {
-        let client = SiteClient::from([127, 0, 1, address]);
-        client.log_in(&daemon.base, number, password).await.status
-    };
-    // 401 for a wrong password and for an unknown number, 429 once the points are spent.
-    assert_eq!(log_in(1, NUMBER, WRONG).await, 401);
-    assert_eq!(log_in(2, UNKNOWN_NUMBER, WRONG).await, 401);
-    let mut refused = 2;
-    loop {
-        refused += 1;
-        // One is refused as long as the points of the one before have not returned.
-        match log_in(2, UNKNOWN_NUMBER, WRONG).await {
-            429 => break,
-            status => assert_eq!((status, refused < MAX_REFUSED), (401, true)),
-        }
-    }
-    assert_eq!(log_in(3, NUMBER, RIGHT).await, 200);
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("karipass.log");
-    fs::write(&log, daemon.log()).unwrap();
-    let mut command = Command::new("python3");
-    command.env("PYTHONPATH", unpacked("usr/lib/python3/dist-packages"));
-    command.arg(unpacked("usr/bin/fail2ban-regex")).arg("-c").arg(unpacked("etc/fail2ban"));
-    command.args(["--out", "ip"]).arg(&log).arg(operating("fail2ban/filter.d/karipass.conf"));
-    let ran = run(&mut command);
-    let found: Vec<&str> = ran.out.lines().collect();
-    assert_eq!(found.len(), refused, "{ran:?}\n{}", daemon.log());
-    let addresses: BTreeSet<&str> = found.into_iter().collect();
-    assert_eq!(addresses, BTreeSet::from(["127.0.1.1", "127.0.1.2"]));
 }
 
 const RULES: &str = "prometheus/karipass.rules.yml";
@@ -86,16 +47,7 @@ fn prometheus_accepts_the_alerts_and_each_says_what_to_do() {
 #[test]
 fn alerts_and_dashboard_ask_for_documented_metrics_and_labels() {
     let documented = documented();
-    let rules = fs::read_to_string(operating(RULES)).unwrap();
-    let mut asked: Vec<String> = rules
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("expr: "))
-        .map(str::to_owned)
-        .collect();
-    let dashboard = fs::read_to_string(operating(DASHBOARD)).unwrap();
-    collect_expressions(&serde_json::from_str(&dashboard).unwrap(), &mut asked);
-    assert!(asked.len() > 40, "{asked:?}");
-    for expression in asked {
+    for expression in asked() {
         let mut labels: BTreeSet<&str> = ADDED.into();
         for name in words(&expression).filter(|word| word.starts_with("karipass_")) {
             let suffix = ["_bucket", "_count", "_sum"].into_iter().find(|end| name.ends_with(end));
@@ -148,29 +100,18 @@ fn the_dashboard_has_the_form_that_grafana_imports() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_exports_documented_metrics_with_documented_labels() {
+async fn a_daemon_exports_what_is_documented_and_what_alerts_and_dashboard_ask_for() {
     let documented = documented();
-    let whole = Whole::ready(&[]).await;
+    let certified = Certified::new();
+    let whole = Whole::ready(&certified.variables()).await;
     let metrics =
         async || whole.client.get(&format!("{}/metrics", whole.daemon.operators)).await.body;
-    // Prometheus sees no increase from a missing series to 1.
-    let (rules, fresh) = (fs::read_to_string(operating(RULES)).unwrap(), metrics().await);
-    let watched = rules.split("increase(").skip(1).filter_map(|rest| words(rest).next());
-    for counter in watched {
-        assert!(fresh.contains(&format!("\n{counter}")), "{counter} does not start at 0");
-    }
-    // Nor can it count hours without a call from a missing series.
-    assert!(fresh.contains("\nkaripass_last_call_timestamp_seconds "));
-    assert_eq!(whole.client.log_in(&whole.daemon.base, NUMBER, WRONG).await.status, 401);
-    whole.fake.call("exported.1", &["trusted", NUMBER]);
-    whole.fake.wait_for_playback("exported.1", "menu").await;
-    whole.fake.press("exported.1", "9");
-    whole.fake.wait_for_playback("exported.1", "invalid").await;
-    whole.fake.hang_up("exported.1");
+    let fresh = metrics().await;
+    provoke(&whole, &certified).await;
     let mut exported = String::new();
     wait_until("the end of the call and the census", async || {
         exported = metrics().await;
-        let awaited = ["karipass_calls_ended_total{", "karipass_credentials{"];
+        let awaited = ["karipass_call_duration_seconds_count 2", "karipass_credentials{"];
         awaited.iter().all(|part| exported.contains(part))
     })
     .await;
@@ -191,7 +132,103 @@ async fn a_daemon_exports_documented_metrics_with_documented_labels() {
         }
         names.insert(base);
     }
-    assert!(names.len() > 25, "{names:?}");
+    assert!(names.len() > 35, "{names:?}");
+    for expression in asked() {
+        for name in words(&expression).filter(|word| word.starts_with("karipass_")) {
+            let of_name = |line: &&str| words(line).next() == Some(name);
+            let labels: BTreeSet<&str> =
+                exported.lines().filter(of_name).flat_map(labels_in).chain(ADDED).collect();
+            assert!(exported.lines().any(|line| of_name(&line)), "{name} is not exported");
+            // An expression with one name groups by that name's labels.
+            for label in labels_in(&expression) {
+                assert!(labels.contains(label), "{name} has no {label}: {expression}");
+            }
+        }
+        // Prometheus sees no increase from a missing series to 1.
+        let is_awaited = expression.contains("increase(") || expression.contains("last_call");
+        let page =
+            if is_awaited && !expression.contains("connects_total") { &fresh } else { &exported };
+        for (name, label, value) in literals(&expression) {
+            let part = |line: &str| {
+                let rest = line.split_once(&format!("{label}=\""));
+                rest.and_then(|(_, rest)| rest.split('"').next()).map(str::to_owned)
+            };
+            let mut values =
+                page.lines().filter(|line| words(line).next() == Some(name)).filter_map(part);
+            let fits = |found: String| {
+                found.len() == value.len()
+                    && found
+                        .chars()
+                        .zip(value.chars())
+                        .all(|(one, other)| other == '.' || one == other)
+            };
+            assert!(values.any(fits), "no {name} with {label} {value}");
+        }
+        if is_awaited {
+            for name in words(&expression).filter(|word| word.starts_with("karipass_")) {
+                assert!(page.contains(&format!("\n{name}")), "{name} does not start at 0");
+            }
+        }
+    }
+}
+
+/// A call with every kind of failure, one that Asterisk serves badly, and logins.
+async fn provoke(whole: &Whole, certified: &Certified) {
+    let client = SiteClient::trusting(&fs::read(&certified.certificate).unwrap());
+    let base = whole.daemon.base.replace("http://127.0.0.1", "https://localhost");
+    assert_eq!(client.log_in(&base, NUMBER, WRONG).await.status, 401);
+    assert_eq!(client.session(&base, "forged").await.status, 401);
+    whole.fake.call("exported.1", &["trusted", NUMBER]);
+    whole.fake.wait_for_playback("exported.1", "menu").await;
+    whole.fake.press("exported.1", "9");
+    whole.fake.wait_for_playback("exported.1", "invalid").await;
+    // Asterisk's answer is the reaction to the key.
+    let operators = format!("{}/metrics", whole.daemon.operators);
+    wait_until("the reaction", async || {
+        whole
+            .client
+            .get(&operators)
+            .await
+            .body
+            .contains("karipass_dtmf_reaction_duration_seconds_count")
+    })
+    .await;
+    whole.fake.hang_up("exported.1");
+    whole.fake.on("POST", "menu", FakeReply::With(500, serde_json::json!({})));
+    whole.fake.call("exported.2", &["trusted", NUMBER]);
+    whole.fake.wait_for_playback("exported.2", "trouble").await;
+    whole.fake.hang_up("exported.2");
+}
+
+/// What the alerts and the dashboard ask for.
+fn asked() -> Vec<String> {
+    let rules = fs::read_to_string(operating(RULES)).unwrap();
+    let mut asked: Vec<String> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "))
+        .map(str::to_owned)
+        .collect();
+    let dashboard = fs::read_to_string(operating(DASHBOARD)).unwrap();
+    collect_expressions(&serde_json::from_str(&dashboard).unwrap(), &mut asked);
+    assert!(asked.len() > 40, "{asked:?}");
+    asked
+}
+
+/// The metrics, labels and values that an expression names, without variables.
+fn literals(expression: &str) -> Vec<(&str, &str, &str)> {
+    let mut found = Vec::new();
+    for (before, inside) in expression.split('{').zip(expression.split('{').skip(1)) {
+        // Prometheus exports `up` by itself.
+        let name = words(before).last().filter(|name| name.starts_with("karipass_"));
+        let Some(name) = name else { continue };
+        let inside = inside.split('}').next().unwrap_or_default();
+        let parts: Vec<&str> = inside.split('"').collect();
+        for pair in parts.chunks_exact(2).filter(|pair| !pair[1].contains('$')) {
+            let label = words(pair[0]).next().unwrap();
+            found.extend(pair[1].split('|').map(|value| (name, label, value)));
+        }
+    }
+    found
 }
 
 /// The metrics of `docs/operations.md` with their labels; `src/metrics.rs` compares their names
@@ -231,11 +268,15 @@ pub(super) fn words(expression: &str) -> impl Iterator<Item = &str> {
 /// The labels that an expression selects or groups by: the names before `=`, and those in `by (…)`.
 fn labels_in(expression: &str) -> BTreeSet<&str> {
     let mut labels = BTreeSet::new();
-    for braces in expression.split('{').skip(1) {
-        let inside = braces.split('}').next().unwrap_or_default();
-        // Every other part lies within quotes.
-        let names = inside.split('"').step_by(2).flat_map(words);
-        labels.extend(names);
+    let mut is_inside = false;
+    // Every other part lies within quotes.
+    for part in expression.split('"').step_by(2) {
+        for piece in part.split_inclusive(['{', '}']) {
+            if is_inside {
+                labels.extend(words(piece));
+            }
+            is_inside = piece.ends_with('{') || is_inside && !piece.ends_with('}');
+        }
     }
     for group in expression.split("by (").skip(1) {
         labels.extend(words(group.split(')').next().unwrap_or_default()));
