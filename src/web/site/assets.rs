@@ -30,7 +30,8 @@ const DIGEST_CHARS: usize = 12;
 
 /// The empty image of the pages after a session. Chromium keeps pages for its back button even if
 /// they are `no-store`, and does not always notice that their cookie is gone. The image is loaded
-/// when the session's last page is already cached, so that this page is cleared too.
+/// when the session's last page is already cached, so that this page is cleared too. Until then
+/// the cookie of [`end_kept_pages`](super::cookie::end_kept_pages) prevents it.
 const CLEAR_CACHE_PATH: &str = "/assets/forget.svg";
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 

@@ -1,10 +1,11 @@
-//! The site's three cookies (RFC 6265). All are `__Host-` cookies. Those of a session and of a
-//! login end with the browser's session.
+//! The site's three cookies (RFC 6265), and one that no browser keeps. All are `__Host-` cookies.
+//! Those of a session and of a login end with the browser's session.
 //!
 //! The cookie jar of `axum-extra` would parse every cookie, and set names and attributes at run
-//! time. These three are fixed, and no value needs encoding.
+//! time. These are fixed, and no value needs encoding.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::AppendHeaders;
 
 /// The cookie of a session's token.
 pub(super) const SESSION: &str = "__Host-karipass";
@@ -12,6 +13,8 @@ pub(super) const SESSION: &str = "__Host-karipass";
 pub(super) const BEFORE_LOGIN: &str = "__Host-karipass-login";
 /// The cookie of the language that the visitor has chosen.
 pub(super) const LANGUAGE: &str = "__Host-karipass-lang";
+/// A cookie that comes and goes within one response.
+const PASSING: &str = "__Host-karipass-ended";
 
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
 /// One year: subscribers come once or twice a year.
@@ -41,6 +44,16 @@ pub(super) fn keep(name: &str, value: &str) -> HeaderValue {
 /// The `Set-Cookie` value that removes a cookie.
 pub(super) fn expire(name: &str) -> HeaderValue {
     sensitive(&format!("{name}=; {ATTRIBUTES}; Max-Age=0"))
+}
+
+/// The headers of a page after a session's end. Chromium keeps `no-store` pages for its back
+/// button until it notices that an `HttpOnly` cookie has changed. Its count of the changes leaves
+/// out those of a page's own responses, which may be one too many, so the cookie comes twice.
+pub(super) fn end_kept_pages() -> AppendHeaders<[(HeaderName, HeaderValue); 4]> {
+    let (come, gone) = (set(PASSING, "1"), expire(PASSING));
+    AppendHeaders(
+        [come.clone(), gone.clone(), come, gone].map(|cookie| (header::SET_COOKIE, cookie)),
+    )
 }
 
 /// The text as a header that no log shows; names and values here are always ASCII.

@@ -83,5 +83,6 @@ fn ended(OptionalSession(layout): OptionalSession, end: SessionEnd) -> Response 
     let recovery = recovery(layout.lang, end);
     let layout =
         layout.with_error(end.is_error()).with_address(end.path()).with_recovery(recovery.clone());
-    render(StatusCode::OK, &LoggedOutPage { layout, end, recovery })
+    let page = render(StatusCode::OK, &LoggedOutPage { layout, end, recovery });
+    (cookie::end_kept_pages(), page).into_response()
 }

@@ -2,6 +2,7 @@
 //
 // - Before the idle end a dialog asks whether to go on (W9). Typing keeps the session alive (U4).
 //   Before the end in any case another one warns (W5).
+// - The back button loads a session's page again, so that it shows none after the end (W5).
 // - A second click on a form's button sends nothing.
 // - A form of many numbers shows its progress (U4).
 // - What is worth keeping can be printed.
@@ -102,6 +103,16 @@
         (isLast() ? lifetimeDialog : idleDialog).showModal();
       }
     }, TICK_MS);
+
+    // A browser may keep the page for its back button, for longer than the session.
+    addEventListener("pagehide", () => {
+      document.documentElement.hidden = true;
+    });
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) {
+        location.reload();
+      }
+    });
 
     others.onmessage = (message) => extendTo(message.data);
     others.postMessage(end);

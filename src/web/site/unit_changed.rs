@@ -6,6 +6,7 @@ use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
+use super::cookie;
 use super::error::{PageError, UNIT_CHANGED_BEFORE_FORM};
 use super::layout::{Layout, render};
 use super::markup::Markup;
@@ -40,7 +41,8 @@ pub(super) async fn show(
         Ok(_) => Redirect::to("/").into_response(),
         Err(PageError::UnitChanged(changed)) => {
             let is_before_form = is_before_form(query.as_deref());
-            render(StatusCode::OK, &ChangedPage::new(layout, &changed, is_before_form))
+            let page = ChangedPage::new(layout, &changed, is_before_form);
+            (cookie::end_kept_pages(), render(StatusCode::OK, &page)).into_response()
         }
         Err(error) => error.into_response(),
     }

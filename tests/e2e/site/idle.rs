@@ -220,7 +220,7 @@ fn left_idle(visit: &Visit<'_>) -> Result<()> {
     left_idle_for(visit, "14 minutes")
 }
 
-fn left_idle_for(visit: &Visit<'_>, by: &str) -> Result<()> {
+pub fn left_idle_for(visit: &Visit<'_>, by: &str) -> Result<()> {
     age(visit, LEFT_IDLE, by)
 }
 

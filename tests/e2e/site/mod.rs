@@ -5,6 +5,7 @@
 //! on a desktop, in light and in dark colours), without script, and by keyboard alone. Two browsers
 //! serve them all, one with script and one without.
 
+mod back;
 mod browser;
 mod english;
 mod errors;

@@ -8,9 +8,9 @@ use super::{in_every_manner, in_manner};
 use crate::story::Family;
 
 /// The link on the top page, and the button of the form.
-const CHANGE: &str = "認証単位変更";
+pub const CHANGE: &str = "認証単位変更";
 const NOT_CHANGED: &str = "認証単位を変更できませんでした";
-const CHANGED: &str = "認証単位を変更しました";
+pub const CHANGED: &str = "認証単位を変更しました";
 const ELSEWHERE: &str = "ご契約の内容が変更されています";
 
 const LINE: Unit = Unit("line", "回線単位");

@@ -65,6 +65,14 @@ impl Chromium {
         Ok(())
     }
 
+    /// Answers no request for this path from now on, in this window.
+    pub async fn block(&self, path: &str) -> Result<()> {
+        self.command("Network.enable", serde_json::json!({})).await?;
+        let urls = serde_json::json!({ "urls": [format!("*{path}")] });
+        self.command("Network.setBlockedURLs", urls).await?;
+        Ok(())
+    }
+
     /// A second window of the same browser, which is used from now on; returns the first one.
     pub async fn second_window(&self) -> Result<thirtyfour::WindowHandle> {
         let first = self.driver.window().await?;
@@ -224,7 +232,8 @@ impl Chromium {
     }
 
     async fn is_loaded(&self) -> Result<bool> {
-        let state = self.driver.execute("return document.readyState", vec![]).await?;
+        let state = "return document.documentElement.hidden || document.readyState";
+        let state = self.driver.execute(state, vec![]).await?;
         Ok(state.json() == "complete")
     }
 

@@ -77,14 +77,15 @@ impl Visitor<'_> {
     /// Expects that the visit caused no warning in the console, and no request to another host.
     pub async fn finish(self) -> Result<()> {
         for entry in self.browser.driver.get_log("browser").await? {
-            // A page with another status than 200 is an error there.
+            // A page with another status than 200 is an error there, as is what a test has blocked.
             let is_expected = |status| {
                 let words = format!("the server responded with a status of {status}");
                 entry.message.contains(&words)
             };
+            let is_blocked = entry.message.contains("net::ERR_BLOCKED_BY_CLIENT");
             let is_harmless = ["INFO", "DEBUG"].contains(&entry.level.as_str())
                 || entry.source.as_deref() == Some("network")
-                    && (is_expected("4") || is_expected("503"));
+                    && (is_expected("4") || is_expected("503") || is_blocked);
             ensure!(is_harmless, "the console: {entry:?}");
         }
         for entry in self.browser.driver.get_log("performance").await? {
