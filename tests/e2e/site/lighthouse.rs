@@ -26,7 +26,6 @@ fn w4_lighthouse_gives_each_kind_of_page_95_of_100() -> Result<()> {
         {
             examine(&visit.url(path), None, categories)?;
         }
-        examine(&visit.url("/guide"), Some(ENGLISH), FOR_EVERYONE)?;
         visit.log_in(contract, &password)?.expect_heading("設定サイトトップ")?;
         let cookies = visit.wait(visit.who.browser.cookies())?;
         for path in ["/", "/password", "/unit/number"] {
