@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType, Timeouts,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -83,9 +84,6 @@ impl Db {
         let pool = Pool::builder(manager)
             .max_size(connections.max(1))
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(limit))
-            .create_timeout(Some(CONNECT_LIMIT))
-            .recycle_timeout(Some(CONNECT_LIMIT))
             .post_create(settings::hook(requested))
             .build()
             .map_err(|error| NotAConnectionString(error.to_string()))?;
@@ -124,7 +122,17 @@ impl Db {
         Deadline { end: Instant::from_std(clock::now() + self.limit), per_attempt }
     }
 
-    pub(super) fn pool_failure(&self, error: PoolError) -> DbFailure {
+    /// A connection of the pool, as soon as one is free.
+    pub(super) async fn connection(&self) -> Result<Object, DbFailure> {
+        let timeouts = Timeouts {
+            wait: Some(self.limit),
+            create: Some(CONNECT_LIMIT),
+            recycle: Some(CONNECT_LIMIT),
+        };
+        self.pool.timeout_get(&timeouts).await.map_err(|error| self.pool_failure(error))
+    }
+
+    fn pool_failure(&self, error: PoolError) -> DbFailure {
         match error {
             PoolError::Timeout(TimeoutType::Wait) => DbFailure::Busy(self.limit),
             PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => {

@@ -122,8 +122,7 @@ impl Db {
     /// # Errors
     /// [`MigrationError`]; the database is as it was then.
     pub async fn migrate_with(&self, migrations: Runner) -> Result<Migrated, MigrationError> {
-        let pooled =
-            self.pool.get().await.map_err(|error| not_committed(self.pool_failure(error)))?;
+        let pooled = self.connection().await.map_err(not_committed)?;
         // Out of the pool: when it is dropped the connection closes, and the lock goes with it.
         let mut client: ClientWrapper = Object::take(pooled);
         client

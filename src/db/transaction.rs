@@ -139,9 +139,9 @@ impl Db {
     }
 
     async fn lease(&self, deadline: Deadline) -> Result<Lease, DbError> {
-        let client = match timeout_at(deadline.end, self.pool.get()).await {
+        let client = match timeout_at(deadline.end, self.connection()).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(DbError::NotCommitted(self.pool_failure(error))),
+            Ok(Err(failure)) => return Err(DbError::NotCommitted(failure)),
             Err(_) => return Err(DbError::NotCommitted(DbFailure::Busy(self.limit))),
         };
         let end = deadline.end.min(Instant::from_std(clock::now()) + deadline.per_attempt);
