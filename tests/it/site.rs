@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
-use crate::support::{self, KARIPASS, WAIT_TIMEOUT};
+use crate::support::{self, KARIPASS};
 
 /// The password of every credential here.
 pub const RIGHT: &str = "48151623";
@@ -81,7 +81,7 @@ impl Service {
 
     /// One that waits for the database as long as a test does.
     pub async fn patient(database: &Database) -> Self {
-        Self::with_limit(database, &[], WAIT_TIMEOUT).await
+        Self::with_limit(database, &[], LATE).await
     }
 
     async fn with_limit(database: &Database, variables: &[(&str, &str)], limit: Duration) -> Self {
