@@ -1,10 +1,7 @@
 //! The daemon with a database that is unreachable, slow, demoted or cut off (`P15`).
 
-use domain::policy::temporary_password::SetOutcome;
-use std::time::Duration;
-
 use domain::auth_unit::AuthUnit;
-use domain::rules;
+use domain::policy::temporary_password::SetOutcome;
 use karipass::db::{DbError, DbFailure};
 use karipass_lab::postgres::ShutdownMode;
 use karipass_lab::proxy::{COMMIT, Fault, PostgresProxy};
@@ -13,9 +10,6 @@ use super::scene::{CONTRACT, DatabaseScene, FIRST, number, temporary};
 use crate::support::{self, WAIT_TIMEOUT, wait_until, within};
 use crate::temporary_password::SetTemporary as _;
 
-/// By when the daemon gives up on the database: twice 5 s, still within the 10 s of `P15`.
-const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_a_database_that_is_down_is_not_reached_and_then_found_again() {
     let (postgres, database) = support::stoppable_cluster().await;
@@ -23,7 +17,7 @@ async fn p15_a_database_that_is_down_is_not_reached_and_then_found_again() {
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
     assert_eq!(scene.db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     postgres.stop(ShutdownMode::Kill).unwrap();
-    let error = within(GIVE_UP_TIMEOUT, scene.db.set_temporary(&new)).await.unwrap_err();
+    let error = within(WAIT_TIMEOUT, scene.db.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     postgres.start().unwrap();
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
@@ -37,7 +31,7 @@ async fn p15_a_database_that_does_not_answer_is_given_up_in_time() {
     // The first one finds a connection that was good, the second one none.
     for _ in 0..2 {
         let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-        let error = within(GIVE_UP_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
+        let error = within(WAIT_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
         assert!(matches!(error, DbError::NotCommitted(_)), "{error:?}");
     }
     proxy.inject(Fault::None);
@@ -250,6 +244,6 @@ async fn set_in(fault: Fault) -> (DatabaseScene, PostgresProxy, DbError) {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
     proxy.inject(fault);
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVE_UP_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
+    let error = within(WAIT_TIMEOUT, db.set_temporary(&new)).await.unwrap_err();
     (scene, proxy, error)
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use domain::audit::LoginOutcome;
 use domain::auth_unit::AuthUnit;
-use domain::rules;
 use karipass::db::login::LoginAudit;
 use karipass::db::{Db, DbError};
 use karipass_lab::postgres::{Database, Durability, Postgres, Replication, ShutdownMode};
@@ -20,9 +19,6 @@ use crate::support::{
     self, KARIPASS, StoppableCluster, WAIT_TIMEOUT, db_at, operator_db, wait_until, within,
 };
 use crate::temporary_password::SetTemporary as _;
-
-/// By when the daemon gives up on the database: twice 5 s, still within the 10 s of `P15`.
-const GIVE_UP_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p15_the_primary_lost_the_promoted_standby_is_used() {
@@ -51,7 +47,7 @@ async fn p15_nothing_is_confirmed_that_a_synchronous_standby_has_not() {
     let pair = Pair::new(Replication::Synchronous).await;
     pair.standby.stop(ShutdownMode::Kill).unwrap();
     let new = temporary(CONTRACT, AuthUnit::Line, CONTRACT);
-    let error = within(GIVE_UP_TIMEOUT, pair.db.set_temporary(&new)).await.unwrap_err();
+    let error = within(WAIT_TIMEOUT, pair.db.set_temporary(&new)).await.unwrap_err();
     assert!(matches!(error, DbError::OutcomeUnknown(_)), "{error:?}");
     pair.standby.start().unwrap();
     // However long the standby takes to catch up.
@@ -125,7 +121,7 @@ async fn p15_a_host_that_does_not_answer_is_passed_over() {
         assert_eq!(db.set_temporary(&new).await.unwrap(), SetOutcome::Stored);
     }
     let alone = db_at(&scene.database.at(folder.path()).daemon_url);
-    within(GIVE_UP_TIMEOUT, alone.contract_of(number(FIRST))).await.unwrap_err();
+    within(WAIT_TIMEOUT, alone.contract_of(number(FIRST))).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]
