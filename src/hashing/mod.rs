@@ -43,7 +43,7 @@ const LOGIN_QUEUE: usize = 1024;
 /// Calls take no turns.
 const CALLS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// The longest time that a login waits for its verification.
-const LOGIN_WAIT: Duration = Duration::from_mins(3);
+pub const LOGIN_WAIT: Duration = Duration::from_mins(3);
 
 /// Hands secrets to the workers; cheap to clone.
 #[derive(Debug, Clone)]

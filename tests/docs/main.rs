@@ -139,23 +139,6 @@ fn every_code_of_a_rule_is_explained_and_shown_by_a_test() {
     assert!(untested.is_empty(), "no test shows {untested:?}");
 }
 
-/// Otherwise a browser does not learn the outcome, and the daemon counts its password all the same.
-#[test]
-fn c2_the_documented_proxy_waits_longer_than_a_login_may() {
-    let minutes = |file: &str, before: &str, after: char| -> u32 {
-        let text = read(file);
-        let (_, rest) = text.split_once(before).unwrap();
-        rest.split(after).next().unwrap().parse().unwrap()
-    };
-    let longest = [
-        ("src/web/rate_limit/reservation.rs", "const MAX_WAIT: Duration = Duration::from_mins("),
-        ("src/hashing/mod.rs", "const LOGIN_WAIT: Duration = Duration::from_mins("),
-    ];
-    let longest: u32 = longest.iter().map(|(file, before)| minutes(file, before, ')')).sum();
-    let proxy = minutes("docs/scaling/haproxy.cfg", "timeout server ", 'm');
-    assert!(longest > 0 && proxy > 2 * longest, "{proxy} and {longest} minutes");
-}
-
 #[test]
 fn a_link_is_read_with_its_line_and_a_heading_as_its_anchor() {
     let text = "a\n[`b`](c.rs), [d e](f.md#g)\n```\n[x](y)\n```\n[z](https://example.com)\n";

@@ -10,6 +10,7 @@ use super::budgets::{BucketKeys, ReserveOutcome, Spending};
 use super::limiter::RateLimiter;
 use crate::auth::{AuthError, LoginRefusal, LoginVerdict, SessionToken};
 use crate::clock;
+use crate::hashing::LOGIN_WAIT;
 use crate::metrics::LOGINS_RATE_LIMITED;
 use crate::web::problem::Problem;
 use domain::phone_number::PhoneNumber;
@@ -17,9 +18,8 @@ use domain::policy::password::PasswordVerdict;
 use domain::policy::unit::UnitVerdict;
 use domain::rules;
 
-/// How long a request waits for others of its networks to settle: as long as they may wait for a
-/// verification.
-const MAX_WAIT: Duration = Duration::from_mins(3);
+/// How long a request waits for others of its networks to settle.
+pub(super) const MAX_WAIT: Duration = LOGIN_WAIT;
 
 /// A request's reservation. Dropped before it is settled, it costs the most: a password may have
 /// been compared.

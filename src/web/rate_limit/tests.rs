@@ -13,8 +13,10 @@ use tokio::task::JoinSet;
 use super::attempts::AttemptOutcome;
 use super::budgets::{BucketKeys, Budgets, ReserveOutcome, Spending};
 use super::limiter::MAX_BUCKETS;
+use super::reservation::MAX_WAIT;
 use super::*;
 use crate::clock;
+use crate::hashing::LOGIN_WAIT;
 use domain::network::networks;
 use domain::rules;
 
@@ -338,4 +340,14 @@ async fn off_is_no_limit() {
         assert!(reservation.max_voidings() > 0);
         reservation.settle(VOIDED);
     }
+}
+
+/// Otherwise a browser does not learn the outcome, and the daemon counts its password all the same.
+#[test]
+fn c2_the_documented_proxy_waits_longer_than_a_login_may() {
+    let proxy = include_str!("../../../docs/scaling/haproxy.cfg");
+    let (_, timeout) = proxy.split_once("timeout server ").unwrap();
+    let (minutes, _) = timeout.split_once("m\n").unwrap();
+    let timeout = Duration::from_mins(minutes.parse().unwrap());
+    assert!(timeout > 2 * (MAX_WAIT + LOGIN_WAIT), "{timeout:?}");
 }
