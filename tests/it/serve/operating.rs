@@ -179,7 +179,7 @@ async fn provoke(whole: &Whole, certified: &Certified) {
     assert_eq!(client.log_in(&base, NUMBER, WRONG).await.status, 401);
     assert_eq!(client.session(&base, "forged").await.status, 401);
     whole.fake.call("exported.1", &["trusted", NUMBER]);
-    whole.fake.wait_for_playback("exported.1", "menu").await;
+    whole.fake.wait_for_confirmed_playback("exported.1", "menu").await;
     whole.fake.press("exported.1", "9");
     whole.fake.wait_for_playback("exported.1", "invalid").await;
     // Asterisk's answer is the reaction to the key.
