@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use karipass_lab::certificate;
 use karipass_lab::collector::{FakeCollector, Treatment};
@@ -12,7 +13,7 @@ use prost::Message as _;
 
 use super::Whole;
 use crate::site::{NUMBER, RIGHT};
-use crate::support::wait_until;
+use crate::support::{wait_until, wait_until_within};
 
 const NO_NOTICE: (&str, &str) = ("KARIPASS_SHUTDOWN_DRAIN_S", "0");
 /// What the caller keys.
@@ -165,21 +166,19 @@ async fn r_an_outage_of_the_collector_is_logged_once_and_its_spans_are_counted()
 /// Its queue is full, and nothing waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn r_a_collector_that_hangs_delays_neither_calls_nor_the_shutdown() {
-    /// More than the queue holds.
-    const REQUESTS: usize = 6000;
     const AT_ONCE: usize = 50;
+    /// The collector loses a batch every 5 s; a slow machine fills the queue little faster.
+    const FILL_TIMEOUT: Duration = Duration::from_mins(4);
     let collector = FakeCollector::start().unwrap();
     let mut whole = Whole::traced(&collector, &[]).await;
     collector.treat(Treatment::Unanswered);
     let page = format!("{}/no-such-page", whole.daemon.base);
-    for _ in 0..REQUESTS / AT_ONCE {
+    wait_until_within(FILL_TIMEOUT, "a full queue", async || {
         let requests = (0..AT_ONCE).map(|_| whole.client.get(&page));
         futures_util::future::join_all(requests).await;
-        if whole.dropped("queue_full").await > 0.0 {
-            break;
-        }
-    }
-    assert!(whole.dropped("queue_full").await > 0.0);
+        whole.dropped("queue_full").await > 0.0
+    })
+    .await;
     assert!(collector.unanswered() > 0);
     whole.store("untraced.1").await;
     assert!(whole.is_set().await);
