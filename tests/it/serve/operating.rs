@@ -19,11 +19,11 @@ pub(super) fn unpacked(path: &str) -> PathBuf {
     path
 }
 
-fn operating(path: &str) -> PathBuf {
+pub(super) fn operating(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating").join(path)
 }
 
-const RULES: &str = "prometheus/karipass.rules.yml";
+pub(super) const RULES: &str = "prometheus/karipass.rules.yml";
 const DASHBOARD: &str = "grafana/karipass.json";
 
 /// The columns of Grafana's grid.

@@ -34,6 +34,8 @@ fn the_help_desks_rights_cover_its_commands_and_no_others() {
         .collect();
     assert!(commands.len() > 5, "{commands:?}");
     let configured = |command: &str| format!("--config /etc/karipass/operator.toml {command}");
+    let alias = format!("alias karipass='sudo karipass {}'\n", configured("").trim_end());
+    assert!(document.1.contains(&alias), "{alias}");
     for command in &commands {
         assert!(may_run(&configured(command)), "{command}");
     }

@@ -26,7 +26,7 @@ use std::process::Command;
 
 use karipass_lab::repository;
 
-use super::operating::words;
+use super::operating::{RULES, operating, words};
 use crate::site::NUMBER;
 use crate::support::run;
 use machine::Machine;
@@ -59,7 +59,7 @@ fn every_command_and_option_in_the_documents_exists() {
     let options = options(&definition);
     let makefile = fs::read_to_string(repository().join("Makefile")).unwrap();
     let (mut parsed, mut targets) = (0, BTreeSet::new());
-    for document in documents() {
+    for document in documents().into_iter().chain([alerts()]) {
         let (name, text) = &document;
         let commands = blocks(&document, "sh").into_iter().flat_map(|block| block.commands);
         for command in spans(text).into_iter().chain(commands) {
@@ -132,6 +132,11 @@ fn documents() -> Vec<(String, String)> {
     paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
+/// The same of the alerts, which say what to do.
+fn alerts() -> (String, String) {
+    (RULES.to_owned(), fs::read_to_string(operating(RULES)).unwrap())
+}
+
 /// The blocks in this language.
 fn blocks((name, text): &(String, String), language: &str) -> Vec<Block> {
     let (mut blocks, mut marks, mut open) = (Vec::new(), Vec::new(), None::<Block>);
@@ -194,7 +199,7 @@ fn arguments(program: &str, command: &str) -> Option<String> {
     let command = command.split(" #").next()?;
     let words: Vec<&str> = command.split_whitespace().collect();
     let at = words.iter().position(|word| *word == program)?;
-    let is_run = words.len() > at + 1 && (at == 0 || words[at - 1].contains('='));
+    let is_run = words.len() > at + 1 && words[..at].iter().all(|word| word.contains('='));
     is_run.then(|| words[at..].join(" "))
 }
 
