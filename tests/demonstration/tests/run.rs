@@ -13,6 +13,7 @@ use karipass_lab::api;
 use karipass_lab::child::{Child, descendants, is_alive, run, wait_until};
 use karipass_lab::daemon::get;
 use karipass_lab::ports::{free_tcp, free_udp};
+use karipass_lab::repository;
 use rustix::process::{Pid, Signal, kill_process};
 
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -40,16 +41,24 @@ impl Run {
         }
         let given = |(name, value): (&OsStr, Option<&OsStr>)| Some((name.into(), value?.into()));
         let variables = command.get_envs().filter_map(given).collect();
-        let mut process = Child::spawn_logging("make run", command, said.clone()).unwrap();
-        process.wait_for(TIMEOUT, || Ok(fs::read_to_string(&said)?.contains("Ready"))).unwrap();
-        let below = descendants(process.id());
-        Self { process, variables, operators, below }
+        let process = Child::spawn_logging("make run", command, said.clone()).unwrap();
+        let mut run = Self { process, variables, operators, below: Vec::new() };
+        let is_ready = || Ok(fs::read_to_string(&said)?.contains("Ready"));
+        run.process.wait_for(TIMEOUT, is_ready).unwrap();
+        run.below = descendants(run.process.id());
+        run
+    }
+
+    /// The first process with this in its command line.
+    fn find(&self, part: &str) -> Pid {
+        let command = |id| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        *self.below.iter().find(|id| command(**id).contains(part)).unwrap()
     }
 
     /// `make call` with these variables; what it prints.
     fn call(&self, variables: &[(&str, &str)]) -> String {
-        let mut call = Command::new(env!("CARGO_BIN_EXE_demonstration"));
-        call.arg("call").envs(self.variables.iter().cloned()).envs(variables.iter().copied());
+        let mut call = make("call");
+        call.envs(self.variables.iter().cloned()).envs(variables.iter().copied());
         run("make call", &mut call).unwrap()
     }
 
@@ -61,11 +70,30 @@ impl Run {
     }
 }
 
-/// The command, on free ports.
+impl Drop for Run {
+    fn drop(&mut self) {
+        // make ends no process when it is killed.
+        if matches!(self.process.exit_status(), Ok(None)) {
+            for process in descendants(self.process.id()) {
+                let _ = kill_process(process, Signal::KILL); // it may have ended meanwhile
+            }
+        }
+    }
+}
+
+/// `make` with this target, without its compiler: everything is built.
+fn make(target: &str) -> Command {
+    let mut command = Command::new("make");
+    command.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").current_dir(repository());
+    command.args(["--no-print-directory", "BUILD=:", target]);
+    command
+}
+
+/// `make run` on free ports.
 fn on_free_ports(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_demonstration"));
+    let mut command = make("run");
     let sip = free_udp(Ipv4Addr::LOCALHOST).unwrap().to_string();
-    command.arg("run").env("VAR_DIR", folder).env("SIP_PORT", sip);
+    command.env("VAR_DIR", folder).env("SIP_PORT", sip);
     for name in ["HTTPS_PORT", "ARI_PORT", "OPS_PORT"] {
         command.env(name, free_tcp().unwrap().to_string());
     }
@@ -117,7 +145,7 @@ fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
         }
     });
     for (run, how) in runs.iter_mut().zip([Signal::INT, Signal::TERM]) {
-        run.process.signal(how).unwrap();
+        kill_process(run.find("demonstration"), how).unwrap();
         assert!(run.process.wait_for_end(TIMEOUT).unwrap().success());
         run.assert_nothing_is_left();
     }
@@ -127,11 +155,8 @@ fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
 fn r_when_one_part_falls_the_rest_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = Run::start(folder.path());
-    let asterisk = run.below.iter().find(|id| {
-        let command = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap();
-        command.contains("asterisk.conf")
-    });
-    kill_process(*asterisk.unwrap(), Signal::KILL).unwrap();
-    assert_eq!(run.process.wait_for_end(TIMEOUT).unwrap().code(), Some(1));
+    kill_process(run.find("asterisk.conf"), Signal::KILL).unwrap();
+    let status = run.process.wait_for_end(TIMEOUT).unwrap();
+    assert_eq!(status.code(), Some(2)); // that of make for an error
     run.assert_nothing_is_left();
 }
