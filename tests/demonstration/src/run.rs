@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use jiff::Timestamp;
 use karipass_lab::asterisk::{Asterisk, AsteriskSetup, CARRIER, Phone, SET_UP_NUMBER};
+use karipass_lab::child::{Child, server};
 use karipass_lab::daemon::{Daemon, DaemonSetup, write_secret};
 use karipass_lab::postgres::Postgres;
 use karipass_lab::{repository, secret};
@@ -56,7 +58,8 @@ struct DemonstrationServers {
     postgres: Postgres,
 }
 
-/// Starts everything, prints how to use it, and ends it at Ctrl-C or SIGTERM.
+/// Starts everything, prints how to use it and then what happens in calls, and ends it at Ctrl-C or
+/// SIGTERM.
 ///
 /// # Errors
 /// The server that could not be started, or that ended by itself; the others have been ended then.
@@ -77,12 +80,15 @@ pub async fn run(options: &RunOptions) -> Result<()> {
     };
     let after = began.elapsed();
     say(&summary(&system, &var)?);
-    say(&format!("Ready after {:.1} s. Ctrl-C ends everything.", after.as_secs_f64()));
+    let transcript = follow(&system.daemon.setup.log(), Timestamp::now())?;
+    let after = after.as_secs_f64();
+    say(&format!("Ready after {after:.1} s. Calls are shown below; Ctrl-C ends everything."));
     let fallen = tokio::select! {
         fallen = watch(&mut system) => Some(fallen?),
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
     };
+    drop(transcript);
     say("Ending…");
     system.daemon.stop()?;
     system.asterisk.child.stop()?;
@@ -96,6 +102,14 @@ pub async fn run(options: &RunOptions) -> Result<()> {
 /// Prints a line; ignores a closed stdout.
 fn say(line: &str) {
     drop(writeln!(io::stdout(), "{line}"));
+}
+
+/// Prints the lines of the daemon's log from then on.
+fn follow(log: &Path, since: Timestamp) -> Result<Child> {
+    let mut command = server("KILL", &[]);
+    let since = since.to_string();
+    command.arg(binary()?).args(["logs", "--follow", "--since", &since]).arg(log);
+    Child::spawn("karipass logs", command)
 }
 
 /// Asterisk starts in parallel with PostgreSQL; the daemon needs both.
@@ -221,7 +235,9 @@ fn summary(system: &DemonstrationServers, var: &Path) -> Result<String> {
   site        {site}/ (self-signed: {shown}/karipass/certificate.pem); API: {site}/api/v1/openapi.json
   operators   http://{operators}/readyz and /metrics
               {karipass} --config {shown}/karipass/operator.toml contracts list
+              {karipass} --config {shown}/karipass/operator.toml calls --watch
   logs        {shown}/karipass/karipass.log, {shown}/asterisk/log/, {shown}/postgres/postgres.log
+              {karipass} logs --follow {shown}/karipass/karipass.log
   secrets     {shown}/phones.txt, {shown}/karipass/, {shown}/asterisk/etc/karipass.d/, {shown}/postgres/",
         numbers.join("\n              "),
     );

@@ -100,6 +100,33 @@ fn on_free_ports(folder: &Path) -> Command {
     command
 }
 
+/// Waits until it has printed both ends of the only call, and nothing of the log before `Ready`.
+fn wait_for_transcript(folder: &Path) {
+    let mut said = String::new();
+    let has_ended = || {
+        said = fs::read_to_string(folder.join("said"))?;
+        Ok(said.contains(" call ended "))
+    };
+    wait_until("the end of the call in the transcript", TIMEOUT, has_ended).unwrap();
+    let (table, transcript) = said.split_once("Ready").unwrap();
+    assert!(!table.contains(" INFO "), "{said}");
+    let line_of = |event: &str| {
+        let lines: Vec<&str> = transcript.lines().filter(|line| line.contains(event)).collect();
+        assert_eq!(lines.len(), 1, "{said}");
+        lines[0]
+    };
+    assert!(line_of(" call received ").contains(" caller=061234**** "), "{said}");
+    assert!(line_of(" call ended ").contains(" outcome=stored "), "{said}");
+}
+
+/// What `karipass calls` of the table prints, without `--watch`, which does not end.
+fn calls_of_table(folder: &Path) -> String {
+    let said = fs::read_to_string(folder.join("said")).unwrap();
+    let command = said.lines().find_map(|line| line.strip_suffix(" --watch")).unwrap();
+    let mut shell = Command::new("sh");
+    run("karipass calls", shell.args(["-c", command]).current_dir(repository())).unwrap()
+}
+
 /// The status of the telephone in the browser, at the address that is printed.
 fn phone_status(folder: &Path) -> u16 {
     let said = fs::read_to_string(folder.join("said")).unwrap();
@@ -132,6 +159,7 @@ fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
         let operators = ([127, 0, 0, 1], run.operators).into();
         assert_eq!(get(operators, "/readyz").0, 200);
         assert_eq!(phone_status(folder.path()), 200);
+        assert!(calls_of_table(folder.path()).starts_with("SINCE "));
     }
     let additional = [("CALLER", CONTRACT), ("UNIT", "2"), ("NUMBER", ADDITIONAL)];
     thread::scope(|scope| {
@@ -144,6 +172,9 @@ fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
             });
         }
     });
+    for folder in &folders {
+        wait_for_transcript(folder.path());
+    }
     for (run, how) in runs.iter_mut().zip([Signal::INT, Signal::TERM]) {
         kill_process(run.find("demonstration"), how).unwrap();
         assert!(run.process.wait_for_end(TIMEOUT).unwrap().success());
