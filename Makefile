@@ -125,7 +125,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test faults -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --workspace --no-deps --document-private-items
 
 # Coverage of every edge and comparison, which libFuzzer goes by; LLVM's options, in any rustc.
 INSTRUMENTED = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

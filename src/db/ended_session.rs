@@ -80,7 +80,8 @@ const FIND: &str = "
 #[derive(Serialize, Deserialize)]
 struct StoredOutcome {
     initiator: String,
-    /// The login numbers, each with the name of its [`NewCredential`].
+    /// The login numbers, each with the name of its
+    /// [`NewCredential`](domain::unit_outcome::NewCredential).
     logins: Vec<(String, String)>,
     /// The numbers that lost a credential.
     lost: Vec<String>,

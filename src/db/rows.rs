@@ -2,7 +2,7 @@
 //!
 //! The macros list columns under the names that the functions here read. So every query for a
 //! contract or a credential gives the same columns. A query with other columns reads them
-//! beside its text, through [`column`].
+//! beside its text, through [`column()`].
 
 use std::collections::HashSet;
 use std::str::FromStr;
