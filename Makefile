@@ -9,6 +9,8 @@ AXE_CORE = 4.14.1
 AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 AXE = target/axe/package/axe.min.js
 LIGHTHOUSE = target/lighthouse/node_modules/.bin/lighthouse
+# It checks the dashboard by Grafana's types.
+TSC = target/grafana/node_modules/.bin/tsc
 SCHEMATHESIS = target/schemathesis
 OPENAPI_PYTHON_CLIENT = target/openapi-python-client
 # Of Debian's packages, without their services: what reads the files of docs/operating.
@@ -90,7 +92,7 @@ test-faults:
 
 tools:
 	@tests/lab/install test
-	@$(MAKE) --no-print-directory $(AXE) $(LIGHTHOUSE) $(SCHEMATHESIS)/ready \
+	@$(MAKE) --no-print-directory $(AXE) $(LIGHTHOUSE) $(TSC) $(SCHEMATHESIS)/ready \
 		$(OPENAPI_PYTHON_CLIENT)/ready $(FAIL2BAN) $(PROMTOOL) $(PHONE)
 
 $(AXE): Makefile
@@ -101,9 +103,12 @@ $(AXE): Makefile
 
 # The lock file pins it with every package that it needs.
 $(LIGHTHOUSE): tests/e2e/site/lighthouse/package-lock.json
-	mkdir -p target/lighthouse
-	cp tests/e2e/site/lighthouse/package*.json target/lighthouse/
-	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix target/lighthouse
+$(TSC): tests/it/serve/grafana/package-lock.json
+$(LIGHTHOUSE) $(TSC): FOLDER = $(firstword $(subst /node_modules/, ,$@))
+$(LIGHTHOUSE) $(TSC):
+	mkdir -p $(FOLDER)
+	cp $(dir $<)package*.json $(FOLDER)/
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(FOLDER)
 	touch $@
 
 target/%/ready: tests/it/api/%.txt

@@ -25,6 +25,7 @@ pub(super) fn operating(path: &str) -> PathBuf {
 
 pub(super) const RULES: &str = "prometheus/karipass.rules.yml";
 const DASHBOARD: &str = "grafana/karipass.json";
+const GRAFANAS_TYPE: &str = include_str!("grafana/dashboard.ts");
 
 /// The columns of Grafana's grid.
 const COLUMNS: u64 = 24;
@@ -61,9 +62,23 @@ fn alerts_and_dashboard_ask_for_documented_metrics_and_labels() {
     }
 }
 
-/// The form of a dashboard's JSON in Grafana's documentation.
 #[test]
-fn the_dashboard_has_the_form_that_grafana_imports() {
+fn the_dashboard_is_of_grafanas_own_type() {
+    // Beside the types, of which its package exports only a part.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/grafana");
+    let compiler = folder.join("node_modules/.bin/tsc");
+    assert!(compiler.exists(), "{} is missing: make tools", compiler.display());
+    let dashboard = fs::read_to_string(operating(DASHBOARD)).unwrap();
+    fs::write(folder.join("dashboard.ts"), format!("{GRAFANAS_TYPE}{dashboard}")).unwrap();
+    let mut command = Command::new(compiler);
+    command.args(["--noEmit", "--strict", "--skipLibCheck", "dashboard.ts"]).current_dir(folder);
+    let ran = run(&mut command);
+    assert_eq!(ran.status, 0, "{ran:?}");
+}
+
+/// What the types of Grafana leave open.
+#[test]
+fn the_dashboards_panels_have_room_names_and_known_sources() {
     let text = fs::read_to_string(operating(DASHBOARD)).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let list = |value: &Value| value.as_array().unwrap().clone();
