@@ -132,18 +132,19 @@ fn p11_after_a_hold_the_step_is_repeated() -> Result<()> {
 
 #[test]
 fn nothing_is_stored_of_digits_behind_a_restarted_rtp_clock() -> Result<()> {
-    let system = System::shared();
-    let story = Story::new(&system)?;
-    let (Family { contract, .. }, password) = (&story.family, story.password());
-    let mut call = story.call_from_contract()?;
-    call.hear("menu")?
-        .key("1")?
-        .hear_number(contract)?
-        .hear("set-password")?
-        .restart_rtp_clock()?;
-    call.key_password(&password)?.key_password(&password)?;
-    call.hear("invalid")?.hang_up()?;
-    story.expect_nothing_stored()
+    stores_nothing_after(|call| call.set_rtp_clock(1000))
+}
+
+/// One second before it wraps.
+#[test]
+fn nothing_is_stored_of_digits_behind_an_rtp_clock_that_wraps() -> Result<()> {
+    stores_nothing_after(|call| call.set_rtp_clock(u32::MAX - 8000))
+}
+
+/// As behind a NAT that forgets its mapping.
+#[test]
+fn nothing_is_stored_of_digits_from_an_rtp_port_that_moved() -> Result<()> {
+    stores_nothing_after(Subscriber::send_rtp_from_another_port)
 }
 
 #[test]
@@ -152,6 +153,20 @@ fn a_call_that_offers_t_38_beside_its_audio_is_heard() -> Result<()> {
     let story = Story::new(&system)?;
     let line = Line { offers_fax: true, ..story.system.line() };
     completes_with(&story, &line, &story.password())
+}
+
+/// Keys a password once something has happened to the RTP that makes Asterisk drop its events.
+fn stores_nothing_after(
+    happens: impl FnOnce(&mut Subscriber) -> Result<&mut Subscriber>,
+) -> Result<()> {
+    let system = System::shared();
+    let story = Story::new(&system)?;
+    let (Family { contract, .. }, password) = (&story.family, story.password());
+    let mut call = story.call_from_contract()?;
+    happens(call.hear("menu")?.key("1")?.hear_number(contract)?.hear("set-password")?)?;
+    call.key_password(&password)?.key_password(&password)?;
+    call.hear("invalid")?.hang_up()?;
+    story.expect_nothing_stored()
 }
 
 /// The contract number calls, and keys as fast as Q.24 allows.

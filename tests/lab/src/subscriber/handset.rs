@@ -59,6 +59,7 @@ type PacketSender = Box<dyn FnOnce(&mut RtpStream) + Send>;
 
 /// A telephone's RTP port; closed when dropped.
 pub struct Handset {
+    address: Ipv4Addr,
     socket: Arc<UdpSocket>,
     gone: Arc<AtomicBool>,
     /// To the speaker: packets that follow each other without a break.
@@ -91,7 +92,7 @@ impl Handset {
                 ear(at, Received::Audio(payload));
             }
         });
-        Ok(Self { socket, gone, speaker: None })
+        Ok(Self { address, socket, gone, speaker: None })
     }
 
     /// Its address.
@@ -152,9 +153,15 @@ impl Handset {
         times.recv().context("the handset is hung up")
     }
 
-    /// Restarts RTP's time stamp within the same source.
-    pub fn restart_clock(&self) -> Result<()> {
-        self.give(vec![Box::new(RtpStream::restart_clock)])
+    /// Sets RTP's time stamp within the same source.
+    pub fn set_clock(&self, timestamp: u32) -> Result<()> {
+        self.give(vec![Box::new(move |stream| stream.set_clock(timestamp))])
+    }
+
+    /// Sends from another port from now on.
+    pub fn send_from_another_port(&self) -> Result<()> {
+        let socket = Arc::new(bind_even(self.address)?);
+        self.give(vec![Box::new(move |stream| stream.send_from(socket))])
     }
 
     fn give(&self, packets: Vec<PacketSender>) -> Result<()> {

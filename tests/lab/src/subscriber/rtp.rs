@@ -100,8 +100,14 @@ impl RtpStream {
     }
 
     /// Sends silence whose time stamp does not follow from the one before.
-    pub fn restart_clock(&mut self) {
-        self.timestamp = 1000;
+    pub fn set_clock(&mut self, timestamp: u32) {
+        self.timestamp = timestamp;
+        self.send_silence();
+    }
+
+    /// Sends silence, and all that follows, from this socket.
+    pub fn send_from(&mut self, socket: Arc<UdpSocket>) {
+        self.socket = socket;
         self.send_silence();
     }
 

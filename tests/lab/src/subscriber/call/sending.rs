@@ -22,9 +22,15 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// Restarts RTP's time stamp.
-    pub fn restart_rtp_clock(&mut self) -> Result<&mut Self> {
-        self.handset.restart_clock()?;
+    /// Sets RTP's time stamp.
+    pub fn set_rtp_clock(&mut self, timestamp: u32) -> Result<&mut Self> {
+        self.handset.set_clock(timestamp)?;
+        Ok(self)
+    }
+
+    /// Sends its RTP from another port of its address from now on.
+    pub fn send_rtp_from_another_port(&mut self) -> Result<&mut Self> {
+        self.handset.send_from_another_port()?;
         Ok(self)
     }
 
