@@ -121,11 +121,20 @@ fn p5_the_number_unit_takes_a_service_number_of_the_contract() {
 
 #[test]
 fn p5_any_other_number_is_a_wrong_entry() {
+    any_other_number_is_a_wrong_entry("2");
+}
+
+#[test]
+fn p6_any_other_number_is_a_wrong_entry_for_the_administrator_too() {
+    any_other_number_is_a_wrong_entry("3");
+}
+
+fn any_other_number_is_a_wrong_entry(unit: &str) {
     for wrong in
         ["0312301232#", "0664806430#", "031230123#", "03123012301234#", "03*12301230#", "#"]
     {
         let mut phone = calls_from(CONTRACT, None);
-        phone.keys("2");
+        phone.keys(unit);
         phone.keys(wrong);
         phone.listen();
         assert!(phone.heard().ends_with(" invalid"), "{wrong}: {}", phone.heard());
