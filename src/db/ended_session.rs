@@ -72,9 +72,15 @@ const INSERT_UNIT_CHANGED: &str = "
     ON CONFLICT (token_digest) DO UPDATE SET
         unit = excluded.unit, reason = excluded.reason, outcome = excluded.outcome";
 
+/// After the idle time a change of the unit is found as a logout. Other ends are not found.
 const FIND: &str = "
-    SELECT unit, reason, outcome::text FROM ended_session
-    WHERE token_digest = $1 AND created_at > clock_timestamp() - $2 * interval '1 second'";
+    SELECT unit, CASE WHEN is_recent THEN reason ELSE 'logged_out' END AS reason, outcome::text
+    FROM (
+        SELECT unit, reason, outcome,
+               created_at > clock_timestamp() - $2 * interval '1 second' AS is_recent
+        FROM ended_session WHERE token_digest = $1
+    ) AS found
+    WHERE is_recent OR reason = 'unit_changed'";
 
 /// A [`UnitChanged`] as the database keeps it, without the unit.
 #[derive(Serialize, Deserialize)]
@@ -91,7 +97,8 @@ struct StoredOutcome {
 }
 
 impl Db {
-    /// How a session ended, if a form did that within the `idle` time.
+    /// How a session ended, if a form did that within the `idle` time. An older change of the unit
+    /// counts as a logout.
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.

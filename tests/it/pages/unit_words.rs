@@ -141,7 +141,10 @@ async fn u_the_first_page_leads_to_the_outcome_while_it_is_kept() {
     }
     let old = "UPDATE ended_session SET created_at = created_at - interval '15 minutes'";
     owner.execute(old, &[]).await.unwrap();
-    assert_eq!(leads_to(&browser.get("/").await), "/session-over?elsewhere");
+    // Later it is a logout like any other. Nobody else has ended this session.
+    let late = send(&mut browser, &form, "/unit/number", &[(NUMBER, RIGHT)]).await;
+    assert_eq!(leads_to(&late), "/session-over?form-logged-out");
+    assert_eq!(leads_to(&browser.get("/unit-changed").await), "/logged-out");
     assert_eq!(title(&browser.get("/").await), "トップページ");
     // A login ends it, too.
     tab.log_in(ONE, RIGHT).await;

@@ -288,10 +288,10 @@ async fn u1_the_table_names_what_goes_before_the_change_and_after_it() {
     let done = browser.get("/unit-changed").await;
     assert_eq!(outcome(&done), expected);
     assert!(!done.body.contains("になります</p>") && done.body.contains("になりました</p>"));
-    // The outcome is gone after the idle time.
+    // After the idle time the outcome is gone, and the logout remains.
     let old = "UPDATE ended_session SET created_at = created_at - interval '15 minutes'";
     owner.execute(old, &[]).await.unwrap();
-    assert_eq!(leads_to(&browser.get("/unit-changed").await), "/session-over?elsewhere");
+    assert_eq!(leads_to(&browser.get("/unit-changed").await), "/logged-out");
     let mut stranger = Browser::new(&service.base);
     assert_eq!(leads_to(&stranger.get("/unit-changed").await), "/login");
 }
