@@ -14,7 +14,14 @@
   const TICK_MS = 1000;
   const SECOND_CLICK_MS = 2000;
   const PROGRESS_MS = 500;
-  const EXTEND_TIMEOUT_MS = 10_000;
+  const SEPARATORS = [
+    // Dashes, brackets, invisible characters and spaces.
+    /[\p{Pd}\p{Ps}\p{Pe}\p{Cf}\s\u0085]/gu,
+    // What keyboards give in their place: tildes, dots, slashes, minus signs and lines.
+    /[~./\xb7\u2022\u2027\u2043\u2044\u207b\u208b\u2212\u2215\u223c\u2500\u2501]/g,
+    // The same of Japanese keyboards, with long-vowel marks.
+    /[\u3002\u30fb\u30fc\uff0e\uff0f\uff5e\uff61\uff65\uff70]/g,
+  ];
 
   const idleDialog = document.getElementById("idle-dialog");
   if (idleDialog) {
@@ -194,13 +201,20 @@
   // The other forms name the login by its digits. What is no number is sent as it was typed.
   function sendDigits(field) {
     field.form.addEventListener("submit", () => {
-      // The long-vowel mark stands for a dash; other letters are no separators.
-      const typed = field.value.normalize("NFKC").replaceAll("\u30fc", "-");
-      const digits = typed.replace(/\D/g, "").replace(/^810?/, "0");
-      if (!/\p{L}/u.test(typed) && /^0[0-9]{9,10}$/.test(digits)) {
+      const strip = (text, separator) => text.replace(separator, "");
+      const typed = SEPARATORS.reduce(strip, halfWidth(field.value));
+      const digits = typed.replace(/^\+?810?/, "0");
+      if (/^0[1-9][0-9]{8,9}$/.test(digits)) {
         field.value = digits;
       }
     });
+  }
+
+  // Full-width digits and plus signs. What only looks like a digit stays.
+  function halfWidth(text) {
+    return text
+      .replace(/[\uff10-\uff19]/g, (digit) => digit.normalize("NFKC"))
+      .replace(/[\ufe62\uff0b]/g, "+");
   }
 
   function fromTemplate(id) {

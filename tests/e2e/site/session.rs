@@ -91,13 +91,25 @@ fn w13_with_script_the_number_is_sent_in_bare_digits() -> Result<()> {
             groups.join("/"),
             groups.join("ー"),
             groups.join("ｰ"),
+            groups.join("・"),
+            groups.join("～"),
             groups.join("\u{200b}"),
             format!("\u{202d}{}\u{202c}", groups.join("\u{a0}")),
             in_brackets,
         ];
         let as_digits = written.iter().map(|typed| (typed.as_str(), contract.as_str()));
-        let as_typed =
-            ["Pw-1", "06あ64806430", "81", "+44 20 7946 0958"].map(|typed| (typed, typed));
+        let as_typed = [
+            "Pw-1",
+            "06あ64806430",
+            "81",
+            "+44 20 7946 0958",
+            "06#6480#6430",
+            "0664806430*",
+            "06①64806430",
+            "+06 6480 6430",
+            "0066480643",
+        ];
+        let as_typed = as_typed.map(|typed| (typed, typed));
         for (typed, sent) in as_digits.chain(as_typed) {
             visit.log_in(typed, &visit.new_password())?;
             let value = visit.value("document.getElementById('number').value")?;
