@@ -171,7 +171,7 @@ impl PasswordPage {
         let (layout, access) = (session.layout.clone(), &session.access);
         let lang = layout.lang;
         Self {
-            layout,
+            layout: layout.with_error(access.is_void),
             tokens: FormTokens::new(session),
             number: access.login.as_str().to_owned(),
             forced: access.password_change,

@@ -226,6 +226,16 @@ async fn c2_w12_an_open_session_says_that_strangers_have_voided_its_password() {
             ] {
                 assert!(!main.contains(part), "{unit} {kind} {part}: {main}");
             }
+            if path == "/password" {
+                assert_eq!(title(&page), "エラー：パスワード変更", "{unit} {kind}");
+                assert!(!main.contains("<form") && !main.contains("id=\"about\""), "{main}");
+                let is_forced = (kind, interval) != ("password", "50 days");
+                assert_eq!(main.contains("href=\"/\""), !is_forced, "{unit} {kind}: {main}");
+                // The same, sent empty from before: no error leads to a field that is gone.
+                let empty = browser.submit(&before, path, &[]).await;
+                assert!(empty.status == 422 && empty.body.contains("id=\"void\""), "{empty:?}");
+                assert!(!empty.body.contains("id=\"error-summary\""), "{empty:?}");
+            }
             let english = browser.get(&format!("{path}?lang=en")).await;
             assert!(english.body.contains("in a row on another page"), "{english:?}");
         }

@@ -155,10 +155,12 @@ async fn c2_a_password_that_strangers_voided_is_reported_and_the_session_continu
         let (service, owner) = service(kind).await;
         let mut browser = Browser::new(&service.base);
         browser.log_in(NUMBER, RIGHT).await;
+        let page = browser.get("/password").await;
         for _ in 0..limit {
             SiteClient::new().log_in(&service.base, NUMBER, WRONG).await;
         }
-        let answer = change(&mut browser, RIGHT, NEW, NEW).await;
+        let fields = [("current", RIGHT), ("new", NEW), ("new_again", NEW)];
+        let answer = browser.submit(&page, "/password", &fields).await;
         assert_eq!((answer.status, title(&answer)), (409, "エラー：パスワードが無効になりました"));
         assert!(answer.body.contains("06-6480-6430"), "what to do: {answer:?}");
         assert!(answer.body.contains("ログインは続いています"), "{answer:?}");
