@@ -123,7 +123,8 @@ impl IntoResponses for PasswordProblems {
                 ),
                 (
                     Problem::wrong_password(&example.numbers),
-                    "the current password is wrong, and counted",
+                    "the current password is wrong, and counted; the last one in a row voids it \
+                     and ends the session",
                 ),
             ];
             own.into_iter()

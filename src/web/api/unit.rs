@@ -256,7 +256,9 @@ impl IntoResponses for UnitProblems {
                 ),
                 (
                     Problem::wrong_password(numbers),
-                    "the passwords of `numbers` are wrong, and counted; `detail` names those that became void",
+                    "the passwords of `numbers` are wrong, and counted; the last one in a row \
+                     voids a password, and the session's own ends the session; `detail` names \
+                     those that became void",
                 ),
             ];
             own.into_iter()

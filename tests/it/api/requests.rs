@@ -148,6 +148,12 @@ async fn api_the_description_is_openapi_3_1_with_every_answer() {
             }
         }
     }
+    // A last wrong entry does more than count.
+    for path in ["/api/v1/password", "/api/v1/unit"] {
+        let wrong = paths[path]["post"]["responses"]["422"]["description"].as_str().unwrap();
+        assert!(wrong.contains("the last one in a row voids"), "{path}: {wrong}");
+        assert!(wrong.contains("ends the session"), "{path}: {wrong}");
+    }
     let described = paths.as_object().unwrap().values();
     assert_eq!(described.map(|path| path.as_object().unwrap().len()).sum::<usize>(), operations);
     let passwords = &description["components"]["schemas"]["NewUnit"]["properties"]["passwords"];
