@@ -40,6 +40,7 @@ mod scale;
 mod script;
 mod start;
 mod system;
+mod unit_change;
 mod usage;
 
 use std::path::Path;
@@ -53,7 +54,7 @@ use figure::Figure;
 type Measure = fn() -> Result<Vec<Figure>>;
 
 /// The measurements, by their names.
-const MEASURES: [(&str, Measure); 15] = [
+const MEASURES: [(&str, Measure); 16] = [
     ("hash", hash::measure),
     ("start", start::measure),
     ("calls", line::measure),
@@ -63,6 +64,7 @@ const MEASURES: [(&str, Measure); 15] = [
     ("requests", requests::measure),
     ("logins", logins::measure),
     ("login_load", login_load::measure),
+    ("unit_change", unit_change::measure),
     ("scale", scale::measure),
     ("growth", growth::measure),
     ("busy_hour", busy_hour::measure),

@@ -23,7 +23,7 @@ const CHANGES: [(&str, &str); 6] = [
     ("line", "admin_user"),
     ("admin_user", "number"),
 ];
-/// A thousand hashes of [`Cost::LIVE`] are the business of a benchmark.
+/// A change of a thousand numbers at [`Cost::LIVE`] is a figure of `make bench`.
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 /// In how many columns the top page has the numbers, once they are unfolded.
 const COLUMNS: &str = "(document.querySelector('details').open = true,
