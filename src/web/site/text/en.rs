@@ -196,13 +196,13 @@ table! {
     unit_in_force(unit) = r#"Your current authentication unit is <strong id="in-force">{unit}</strong>. Please choose the new one."#;
     in_force = "Current authentication unit";
     about_line = "You log in with the contract number and change the settings of all phone numbers.";
-    about_number_unit = "Each phone number logs in for itself and changes its settings.";
+    about_number_unit = "You log in with each phone number separately and change the settings of that number.";
     about_admin_user = "The administrator (the contract number) changes the settings of all phone numbers; a user (an additional number) changes those of that phone number.";
     change_unit_title(unit) = "Change authentication unit ({unit})";
     change_unit_to(unit) = "Change authentication unit: {unit}";
     unit_blocked = "The authentication unit cannot be changed at present";
     blocked_why = "The passwords of the following phone numbers have become invalid, because they were entered wrongly several times in a row, or have not been set yet. Nothing has been changed.";
-    just_void(number) = r#"<span class="number">{number}</span> (has just become invalid by this wrong entry)"#;
+    just_void(number) = r#"<span class="number">{number}</span> (has just become invalid because of this wrong entry)"#;
     blocked_advice(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for each of the phone numbers above. Then log in with that temporary password and change it to a password.";
     unit_refused = "The authentication unit could not be changed";
     unit_refused_some = "Nothing has been changed. You need not enter again the passwords of the phone numbers marked “Confirmed”.";
@@ -275,7 +275,7 @@ table! {
     session_over = "You are no longer logged in";
     ended_elsewhere = "Your login has ended, for example because of a change made from another page or by telephone, or a procedure at the telephone company.";
     form_changed_nothing = "What you have just sent has changed nothing.";
-    ended_before_form = "Your login had ended before, for example by logging out.";
+    ended_before_form = "Your login had already ended, for example because you had logged out.";
     sent_again = "If you sent the same form more than once, the first time may have made the change.";
     log_in_to_go_on = "To go on, please log in again.";
     log_in_with_what = r#"If a temporary password has been set since then, please log in with that. If the authentication unit has been changed, please log in with a phone number and password that log in after the change. Your previous password may be invalid. If you cannot log in, please see “<a href="/login#lost">If you cannot log in</a>”."#;
