@@ -39,6 +39,7 @@ mod time_left;
 mod top;
 mod unit;
 mod unit_changed;
+mod unit_form;
 mod unit_outcome;
 mod unit_progress;
 mod well_known;
