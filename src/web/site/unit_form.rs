@@ -18,6 +18,7 @@ use domain::auth_unit::AuthUnit;
 use domain::credential::CredentialId;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{ProvenPassword, UnitChoice, UnitChoices};
+use domain::unit_outcome::NewCredential;
 
 /// The prefix of a password field's name; the number follows.
 pub(super) const FIELD: &str = "password-";
@@ -84,6 +85,9 @@ impl FormPage {
         let lang = session.layout.lang;
         let contract_number = session.access.contract_number;
         let replaces_contracts = lost.iter().any(|credential| credential.number == contract_number);
+        let copies_to_contract = logins.iter().any(|login| {
+            login.number == contract_number && login.with == NewCredential::CopiedFromInitiator
+        });
         let page = Self {
             layout: session.layout.clone(),
             tokens: FormTokens::new(session),
@@ -95,7 +99,13 @@ impl FormPage {
             about: text::about_unit(lang, unit),
             in_force: text::unit(lang, in_force),
             recovery: Recovery::under(lang, in_force),
-            afterwards: text::afterwards(lang, in_force, unit, replaces_contracts),
+            afterwards: text::afterwards(
+                lang,
+                in_force,
+                unit,
+                replaces_contracts,
+                copies_to_contract,
+            ),
             outcome: OutcomeTables::new(lang, &logins, &lost, login, ChangeStage::Before),
             fields: Vec::new(),
             blocked: Vec::new(),

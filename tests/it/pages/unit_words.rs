@@ -38,6 +38,25 @@ async fn u_the_words_say_that_the_contract_numbers_password_goes_only_if_it_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn u_the_words_say_that_the_contract_number_gets_this_logins_password_only_if_it_does() {
+    for has_contract_password in [true, false] {
+        let with_password = if has_contract_password { vec![NUMBER, ONE] } else { vec![ONE] };
+        let (service, _) = service("number", &with_password).await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(ONE, RIGHT).await;
+        for (path, words) in [
+            ("/unit/admin_user", "ご契約電話番号にパスワードがない場合は"),
+            ("/unit/admin_user?lang=en", "If the contract number has none"),
+        ] {
+            let page = browser.get(path).await;
+            assert_eq!(page.body.contains(words), !has_contract_password, "{page:?}");
+        }
+        let (_, with, _) = outcome(&browser.get("/unit/admin_user?lang=ja").await).remove(0);
+        assert_eq!(with.starts_with("変更なし"), has_contract_password, "the table says the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn u_a_form_for_ones_own_password_alone_speaks_of_one() {
     let (service, _) = service("line", &[NUMBER]).await;
     let mut browser = Browser::new(&service.base);

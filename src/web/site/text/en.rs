@@ -222,7 +222,7 @@ table! {
     after_from_line = "After the change each phone number logs in with the password that you used for this login.";
     after_number_to_admin_user = "After the change each phone number logs in with the password that it has now. If the contract number has none, it gets the password that you used for this login.";
     after_admin_user_to_line = "After the change you log in with the contract number and the password that it has now. The passwords of the other phone numbers become invalid.";
-    after_admin_user_to_number = "After the change each phone number logs in with the password that it has now.";
+    after_with_own_passwords = "After the change each phone number logs in with the password that it has now.";
     enter_each_password = "Please enter the password of each phone number in half-width characters, without spaces before or after. Upper and lower case letters are different.";
     proven = "Confirmed";
     takes_a_while = "If there are many phone numbers, checking all passwords can take some minutes. Please keep this page open until you see the result.";

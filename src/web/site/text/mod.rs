@@ -198,12 +198,14 @@ pub(super) fn about_unit(lang: Language, unit: AuthUnit) -> Markup {
 }
 
 /// The password of each login after a change (table `U`); `None` if nothing changes.
-/// `replaces_contracts` says whether the contract number gets another password than it has.
+/// `replaces_contracts` says whether the contract number gets another password than it has, and
+/// `copies_to_contract` whether it gets that of this login.
 pub(super) fn afterwards(
     lang: Language,
     from: AuthUnit,
     to: AuthUnit,
     replaces_contracts: bool,
+    copies_to_contract: bool,
 ) -> Option<Markup> {
     match (from, to) {
         (AuthUnit::Number, AuthUnit::Line) if replaces_contracts => {
@@ -211,9 +213,13 @@ pub(super) fn afterwards(
         }
         (AuthUnit::Number, AuthUnit::Line) => Some(lang.after_number_to_line()),
         (AuthUnit::Line, AuthUnit::Number | AuthUnit::AdminUser) => Some(lang.after_from_line()),
-        (AuthUnit::Number, AuthUnit::AdminUser) => Some(lang.after_number_to_admin_user()),
+        (AuthUnit::Number, AuthUnit::AdminUser) if copies_to_contract => {
+            Some(lang.after_number_to_admin_user())
+        }
         (AuthUnit::AdminUser, AuthUnit::Line) => Some(lang.after_admin_user_to_line()),
-        (AuthUnit::AdminUser, AuthUnit::Number) => Some(lang.after_admin_user_to_number()),
+        (AuthUnit::Number, AuthUnit::AdminUser) | (AuthUnit::AdminUser, AuthUnit::Number) => {
+            Some(lang.after_with_own_passwords())
+        }
         (AuthUnit::Line, AuthUnit::Line)
         | (AuthUnit::Number, AuthUnit::Number)
         | (AuthUnit::AdminUser, AuthUnit::AdminUser) => None,
