@@ -85,9 +85,8 @@ pub(super) async fn show(
     CookieSession(session): CookieSession,
 ) -> Result<Response, PageError> {
     let choices = choices(&state, &session).await?;
-    let version = choices.version;
     Ok(match FormPage::new(&session, choices, unit) {
-        Some(page) => page.with_version(version).render(StatusCode::OK),
+        Some(page) => page.render(StatusCode::OK),
         None => Redirect::to("/unit").into_response(),
     })
 }
@@ -138,7 +137,7 @@ async fn respond(
 ) -> Result<Response, PageError> {
     let page = async || {
         let page = FormPage::new(session, choices(state, session).await?, form.unit);
-        let page = page.map(|page| page.with_version(form.version));
+        let page = page.map(|page| page.again(form.version));
         page.ok_or_else(|| PageError::from(ErrorKind::ChangedElsewhere))
     };
     match verdict {

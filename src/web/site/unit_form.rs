@@ -47,6 +47,8 @@ pub(super) struct FormPage {
     /// The numbers that block the change (`U3`).
     blocked: Vec<BlockedNumber>,
     errors: FieldErrors,
+    /// Whether the form was sent, and changed nothing.
+    is_sent: bool,
 }
 
 /// A number that blocks the change.
@@ -110,13 +112,14 @@ impl FormPage {
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),
+            is_sent: false,
         };
         Some(page.with_fields(&required).with_blocked(&blocked))
     }
 
-    /// The form that was made from this version of the contract (`W6`).
-    pub(super) fn with_version(self, version: i64) -> Self {
-        Self { version, ..self }
+    /// The form again after it was sent, made from this version of the contract (`W6`).
+    pub(super) fn again(self, version: i64) -> Self {
+        Self { version, is_sent: true, ..self }
     }
 
     /// Adds fields for these numbers' passwords; the contract number's comes first.

@@ -102,14 +102,17 @@ async fn u3_a_form_that_voids_another_numbers_password_says_that_and_has_no_dead
     let just_void =
         "<span class=\"number\">06-1234-5602</span>（今回の間違いで、無効になりました）";
     assert!(blocked.contains(just_void) && asked(&page).is_empty(), "{page:?}");
+    assert!(blocked.contains("今回送信された内容では、何も変更していません"), "{page:?}");
     for dead in ["id=\"error-summary\"", "href=\"#password-", "もう一度入力してください"]
     {
         assert!(!page.body.contains(dead), "{dead}: {page:?}");
     }
-    // Opened later, it is not news.
+    // Opened later, it is not news, and nothing was sent.
     let later = browser.get("/unit/line?lang=en").await;
     assert!(later.body.contains("id=\"blocked\""), "{later:?}");
-    assert!(!later.body.contains("just become invalid"), "{later:?}");
+    for part in ["just become invalid", "nothing", "Nothing"] {
+        assert!(!later.body.contains(part), "{part}: {later:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

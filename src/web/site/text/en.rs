@@ -201,7 +201,7 @@ table! {
     change_unit_title(unit) = "Change authentication unit ({unit})";
     change_unit_to(unit) = "Change authentication unit: {unit}";
     unit_blocked = "The authentication unit cannot be changed at present";
-    blocked_why = "The passwords of the following phone numbers have become invalid, because they were entered wrongly several times in a row, or have not been set yet. Nothing has been changed.";
+    blocked_why = "The passwords of the following phone numbers have become invalid, because they were entered wrongly several times in a row, or have not been set yet.";
     just_void(number) = r#"<span class="number">{number}</span> (has just become invalid because of this wrong entry)"#;
     blocked_advice(number, key, unit) = "Call the set-up number {number} (charges apply) from your contracted line, press <strong>{key}</strong> ({unit}) and set a temporary password for each of the phone numbers above. Then log in with that temporary password and change it to a password.";
     unit_refused = "The authentication unit could not be changed";

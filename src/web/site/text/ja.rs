@@ -192,7 +192,7 @@ reference! {
     change_unit_title(unit) = "認証単位変更（{unit}）";
     change_unit_to(unit) = "認証単位を{unit}に変更";
     unit_blocked = "現在、認証単位を変更できません";
-    blocked_why = "次の電話番号のパスワードは、連続で間違えたため無効になっているか、まだ設定されていません。何も変更していません。";
+    blocked_why = "次の電話番号のパスワードは、連続で間違えたため無効になっているか、まだ設定されていません。";
     just_void(number) = r#"<span class="number">{number}</span>（今回の間違いで、無効になりました）"#;
     blocked_advice(number, key, unit) = "契約回線から仮パスワード設定番号{number}（有料）に電話をかけ、「<strong>{key}</strong>」（{unit}）を押して、上記の電話番号の仮パスワードを設定してください。次に、その仮パスワードでログインして、パスワードに変更してください。";
     unit_refused = "認証単位を変更できませんでした";
