@@ -45,7 +45,7 @@ pub(super) struct ErrorReport {
     pub(super) retry_after_s: Option<u64>,
     /// Whether a wrong password may have been counted.
     pub(super) may_have_counted: bool,
-    status: StatusCode,
+    pub(super) status: StatusCode,
     refusal: Option<RefusalReason>,
 }
 
@@ -128,9 +128,15 @@ impl IntoResponse for ErrorReport {
     /// A response without a body. [`render_error_page`](super::error_layer::render_error_page)
     /// renders the page, since it knows the request and its login.
     fn into_response(self) -> Response {
+        (self.status, self.around(Extension(self))).into_response()
+    }
+}
+
+impl ErrorReport {
+    /// The headers of the error around another page than its own.
+    pub(super) fn around(self, page: impl IntoResponse) -> Response {
         let retry_after = self.retry_after_s.map(|s| [(header::RETRY_AFTER, HeaderValue::from(s))]);
-        let refusal = self.refusal.map(Extension);
-        (self.status, retry_after, refusal, Extension(self)).into_response()
+        (retry_after, self.refusal.map(Extension), page).into_response()
     }
 }
 

@@ -50,6 +50,11 @@ impl ErrorKind {
         }
     }
 
+    /// Whether the same form can be sent again later.
+    pub(super) fn passes(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Unavailable)
+    }
+
     /// The unit in force, if a temporary password has to be set (`W12`).
     pub(super) fn unit_to_recover(self) -> Option<AuthUnit> {
         match self {

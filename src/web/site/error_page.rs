@@ -21,6 +21,8 @@ pub(super) struct ErrorPage {
     is_uncounted: bool,
     /// The page of the form that was sent, where it is worth trying again.
     back: Option<WayBack>,
+    /// Whether a reload sends passwords of many numbers again.
+    may_reload: bool,
     retry_after_s: Option<u64>,
 }
 
@@ -59,6 +61,7 @@ impl ErrorPage {
                 };
                 WayBack { path, label }
             }),
+            may_reload: form == Some(UNIT) && kind.passes(),
             retry_after_s,
         }
     }

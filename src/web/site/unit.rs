@@ -18,7 +18,7 @@ use super::session::{self, CookieSession, RestrictedCookieSession};
 use super::session_end::SessionEnd;
 use super::text;
 use super::unit_form::{FIELD, FormPage};
-use crate::auth::{Audience, ChangeUnit};
+use crate::auth::{Audience, ChangeUnit, FormId};
 use crate::web::AppState;
 use crate::web::rate_limit::{RateLimit, RequestCost, Reservation};
 use domain::access::Access;
@@ -91,84 +91,118 @@ pub(super) async fn show(
     })
 }
 
-/// Changes the unit: 303 to the outcome, or the form again with 422.
+/// Changes the unit: 303 to the outcome, or the form again with 422. After an error that passes the
+/// form keeps its proofs, too.
 pub(super) async fn change(
     State(state): State<AppState>,
     UnitPath(unit): UnitPath,
-    ForPage(rate_limit): ForPage<RateLimit>,
+    rate_limit: Result<ForPage<RateLimit>, PageError>,
     CsrfForm { session: CookieSession(session), id, mut form }: CsrfForm<CookieSession>,
 ) -> Result<Response, PageError> {
     let version =
         form.text("version").parse().map_err(|_| PageError::from(ErrorKind::CsrfError))?;
     let passwords = passwords(&mut form);
-    let proven = proven(&state, &session, &mut form);
-    let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page()?;
-    let request = ChangeUnit {
-        token: session.token.clone(),
-        audience: Audience::Pages,
-        access: session.access.clone(),
-        unit,
-        passwords,
-        proven,
-        version: FormVersion::Form(version),
-        form: Some(id),
-        address: rate_limit.address,
-        may_void: reservation.max_voidings(),
-    };
-    let result = state.auth().change_unit(request).await;
-    reservation.settle(RequestCost::from_unit_change(&result));
-    let sent = SentForm { unit, version };
-    respond(&state, &session, &sent, result.or_page()?, &reservation).await
+    let sent = SentForm { unit, version, proven: proven(&state, &session, &mut form) };
+    match sent.change(&state, &session, id, passwords, rate_limit).await {
+        Err(PageError::Page(report)) if report.kind.passes() => {
+            let page = sent.page(&state, &session).await;
+            let page = page.map(|page| {
+                page.with_proofs(state.seals(), &session.token, &sent.proven).with_report(report)
+            });
+            // The database may be out of reach.
+            page.or(Err(PageError::Page(report)))
+        }
+        answer => answer,
+    }
 }
 
 /// The parts of a sent form that the next form keeps.
 struct SentForm {
     unit: AuthUnit,
     version: i64,
+    /// The passwords that were given before.
+    proven: Vec<ProvenPassword>,
 }
 
-/// Builds the form's page only for an answer that shows it.
-async fn respond(
-    state: &AppState,
-    session: &RestrictedCookieSession,
-    form: &SentForm,
-    verdict: UnitVerdict,
-    reservation: &Reservation,
-) -> Result<Response, PageError> {
-    let page = async || {
-        let page = FormPage::new(session, choices(state, session).await?, form.unit);
-        let page = page.map(|page| page.again(form.version));
+impl SentForm {
+    async fn change(
+        &self,
+        state: &AppState,
+        session: &RestrictedCookieSession,
+        id: FormId,
+        passwords: Vec<(PhoneNumber, SubmittedPassword)>,
+        rate_limit: Result<ForPage<RateLimit>, PageError>,
+    ) -> Result<Response, PageError> {
+        let ForPage(rate_limit) = rate_limit?;
+        let mut reservation = rate_limit.reserve_passwords(passwords.len()).await.or_page()?;
+        let request = ChangeUnit {
+            token: session.token.clone(),
+            audience: Audience::Pages,
+            access: session.access.clone(),
+            unit: self.unit,
+            passwords,
+            proven: self.proven.clone(),
+            version: FormVersion::Form(self.version),
+            form: Some(id),
+            address: rate_limit.address,
+            may_void: reservation.max_voidings(),
+        };
+        let result = state.auth().change_unit(request).await;
+        reservation.settle(RequestCost::from_unit_change(&result));
+        self.respond(state, session, result.or_page()?, &reservation).await
+    }
+
+    /// Builds the form's page only for an answer that shows it.
+    async fn respond(
+        &self,
+        state: &AppState,
+        session: &RestrictedCookieSession,
+        verdict: UnitVerdict,
+        reservation: &Reservation,
+    ) -> Result<Response, PageError> {
+        match verdict {
+            UnitVerdict::Changed(_) => Ok(Redirect::to(UNIT_CHANGED).into_response()),
+            UnitVerdict::Wrong { session_over: true, .. } => {
+                Err(SessionEnd::WrongEntries(session.access.unit).into())
+            }
+            UnitVerdict::Wrong { numbers, missing, proven, voided, .. } => {
+                let page = self.page(state, session).await?.with_just_void(&voided).with_proofs(
+                    state.seals(),
+                    &session.token,
+                    &proven,
+                );
+                Ok(page.with_errors(&numbers, &missing))
+            }
+            UnitVerdict::CredentialVoid(numbers) => {
+                let page = self.page(state, session).await?.with_blocked(&numbers);
+                Ok(page.render(StatusCode::CONFLICT))
+            }
+            UnitVerdict::OtherPasswords { missing, unasked, proven } if unasked.is_empty() => {
+                let page = self.page(state, session).await?;
+                let page = page.with_proofs(state.seals(), &session.token, &proven);
+                Ok(page.with_errors(&[], &missing))
+            }
+            UnitVerdict::OtherPasswords { .. }
+            | UnitVerdict::InForce
+            | UnitVerdict::ChangedElsewhere => Err(PageError::from(ErrorKind::ChangedElsewhere)),
+            UnitVerdict::NotAllowed => Err(PageError::from(ErrorKind::NotAllowed)),
+            UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
+            UnitVerdict::SessionOver => {
+                Err(sent_again::answer_late_unit(state, &session.token, self.unit).await)
+            }
+            UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
+        }
+    }
+
+    /// The form again.
+    async fn page(
+        &self,
+        state: &AppState,
+        session: &RestrictedCookieSession,
+    ) -> Result<FormPage, PageError> {
+        let page = FormPage::new(session, choices(state, session).await?, self.unit);
+        let page = page.map(|page| page.again(self.version));
         page.ok_or_else(|| PageError::from(ErrorKind::ChangedElsewhere))
-    };
-    match verdict {
-        UnitVerdict::Changed(_) => Ok(Redirect::to(UNIT_CHANGED).into_response()),
-        UnitVerdict::Wrong { session_over: true, .. } => {
-            Err(SessionEnd::WrongEntries(session.access.unit).into())
-        }
-        UnitVerdict::Wrong { numbers, missing, proven, voided, .. } => {
-            let page = page().await?.with_just_void(&voided).with_proofs(
-                state.seals(),
-                &session.token,
-                &proven,
-            );
-            Ok(page.with_errors(&numbers, &missing))
-        }
-        UnitVerdict::CredentialVoid(numbers) => {
-            Ok(page().await?.with_blocked(&numbers).render(StatusCode::CONFLICT))
-        }
-        UnitVerdict::OtherPasswords { missing, unasked, proven } if unasked.is_empty() => {
-            let page = page().await?.with_proofs(state.seals(), &session.token, &proven);
-            Ok(page.with_errors(&[], &missing))
-        }
-        UnitVerdict::OtherPasswords { .. }
-        | UnitVerdict::InForce
-        | UnitVerdict::ChangedElsewhere => Err(PageError::from(ErrorKind::ChangedElsewhere)),
-        UnitVerdict::NotAllowed => Err(PageError::from(ErrorKind::NotAllowed)),
-        UnitVerdict::PasswordChangeRequired => Err(PageError::PasswordChangeRequired),
-        UnitVerdict::SessionOver => {
-            Err(sent_again::answer_late_unit(state, &session.token, form.unit).await)
-        }
-        UnitVerdict::WouldVoid => Err(reservation.voiding_refused()).or_page(),
     }
 }
 

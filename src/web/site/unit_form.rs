@@ -7,7 +7,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::csrf::FormTokens;
+use super::error::ErrorReport;
+use super::error_kind::ErrorKind;
 use super::field_errors::FieldErrors;
+use super::language::Language;
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::RestrictedCookieSession;
@@ -49,6 +52,14 @@ pub(super) struct FormPage {
     errors: FieldErrors,
     /// Whether the form was sent, and changed nothing.
     is_sent: bool,
+    /// Why the form cannot be accepted now, but later.
+    postponed: Option<Postponed>,
+}
+
+/// An error that passes.
+struct Postponed {
+    heading: Markup,
+    why: Markup,
 }
 
 /// A number that blocks the change.
@@ -113,6 +124,7 @@ impl FormPage {
             blocked: Vec::new(),
             errors: FieldErrors::default(),
             is_sent: false,
+            postponed: None,
         };
         Some(page.with_fields(&required).with_blocked(&blocked))
     }
@@ -160,8 +172,22 @@ impl FormPage {
         matches!(self.fields.as_slice(), [only] if only.digits == self.login.as_str())
     }
 
-    fn has_proofs(&self) -> bool {
-        self.fields.iter().any(|field| field.proof.is_some())
+    /// The heading of a refusal.
+    fn refusal(&self) -> Markup {
+        let postponed = self.postponed.as_ref().map(|postponed| postponed.heading.clone());
+        postponed.unwrap_or_else(|| self.layout.lang.unit_refused())
+    }
+
+    /// Which passwords have to be entered again.
+    fn to_enter_again(&self) -> Markup {
+        let lang = self.layout.lang;
+        if self.asks_for_own_alone() {
+            lang.unit_refused_own()
+        } else if self.fields.iter().any(|field| field.proof.is_some()) {
+            lang.unit_refused_some()
+        } else {
+            lang.unit_refused_all()
+        }
     }
 
     pub(super) fn with_blocked(mut self, numbers: &[PhoneNumber]) -> Self {
@@ -202,9 +228,32 @@ impl FormPage {
         self.render(StatusCode::UNPROCESSABLE_ENTITY)
     }
 
+    /// The form again in the place of the page of an error that passes. A blocked change has none.
+    pub(super) fn with_report(mut self, report: ErrorReport) -> Response {
+        if self.blocked.is_empty() {
+            self.postponed = Some(Postponed::new(self.layout.lang, report));
+        }
+        report.around(self.render(report.status))
+    }
+
     pub(super) fn render(mut self, status: StatusCode) -> Response {
         let is_error = !(self.errors.is_empty() && self.blocked.is_empty());
+        let is_error = is_error || self.postponed.is_some();
         self.layout = self.layout.with_error(is_error);
         render(status, &self)
+    }
+}
+
+impl Postponed {
+    fn new(lang: Language, report: ErrorReport) -> Self {
+        let wait = text::wait(lang, report.retry_after_s.unwrap_or_default());
+        let why = if report.kind == ErrorKind::RateLimited {
+            lang.rate_limited_why(wait)
+        } else if report.may_have_counted {
+            lang.unavailable_why(wait)
+        } else {
+            lang.unavailable_for_form(wait)
+        };
+        Self { heading: text::heading(lang, report.kind), why }
     }
 }

@@ -119,6 +119,23 @@ async fn c2_a_page_says_that_a_wrong_password_was_not_counted_only_where_that_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn u4_without_the_database_a_unit_form_can_be_sent_again_by_a_reload() {
+    let (scene, proxy) = Scene::troubled("line").await;
+    scene.give(NUMBER, "password", RIGHT).await;
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(NUMBER, RIGHT).await;
+    for (path, may_reload) in [("/unit/number", true), ("/password", false)] {
+        let form = browser.get(path).await;
+        proxy.inject(Fault::Stall);
+        let answer = browser.submit(&form, path, &[]).await;
+        proxy.inject(Fault::None);
+        assert_eq!((answer.status, title(&answer)), (503, "エラー：ただいまご利用いただけません"));
+        let says_so = answer.body.contains("この画面を再読み込みすることもできます");
+        assert_eq!(says_so, may_reload, "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w12_after_a_password_change_of_unknown_outcome_the_one_key_is_named() {
     let (scene, proxy) = Scene::troubled("number").await;
     scene.give(ONE, "password", RIGHT).await;

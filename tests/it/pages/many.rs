@@ -2,12 +2,13 @@
 
 use domain::rules;
 use karipass_lab::postgres::Database;
+use reqwest::header::RETRY_AFTER;
 use serde_json::json;
 use tokio_postgres::Client;
 
 use super::browser::{Browser, hidden, leads_to, title};
 use crate::scene::{Scene, change_unit};
-use crate::site::{Answer, NUMBER, WRONG};
+use crate::site::{Answer, NUMBER, Service, WRONG};
 use crate::support;
 
 /// A password of the largest length.
@@ -38,7 +39,7 @@ async fn u4_a_thousand_numbers_change_the_unit_and_after_a_slip_ask_for_it_alone
     let refused = send(&mut browser, &refused, &again).await;
     assert_eq!(fields(&refused), [numbers[999].clone()]);
     assert_eq!(scene.service.hasher.operations() - hashes, 2);
-    let refused = send(&mut browser, &refused, &[]).await;
+    let refused = send(&mut browser, &refused, &[("", ""); 0]).await;
     assert_eq!((refused.status, fields(&refused)), (422, vec![numbers[999].clone()]));
     assert_eq!(scene.count(&numbers[3]).await, (1, false));
     assert_eq!(scene.count(&numbers[999]).await, (2, false));
@@ -63,7 +64,7 @@ async fn u4_an_empty_field_loses_no_right_password_in_a_small_form_either() {
     let refused = send(&mut browser, &refused, &[(two, MAX_LENGTH_PASSWORD), (three, "")]).await;
     assert_eq!((refused.status, fields(&refused)), (422, vec![three.to_owned()]));
     // The proofs alone, and then the last password.
-    let refused = send(&mut browser, &refused, &[]).await;
+    let refused = send(&mut browser, &refused, &[("", ""); 0]).await;
     assert_eq!((refused.status, fields(&refused)), (422, vec![three.to_owned()]));
     let done = send(&mut browser, &refused, &[(three, MAX_LENGTH_PASSWORD)]).await;
     assert_eq!(leads_to(&done), "/unit-changed");
@@ -108,6 +109,61 @@ async fn u4_a_proof_of_a_right_password_is_no_proof_elsewhere_or_of_another_pass
         let counted = i32::from(number == three);
         assert_eq!(scene.count(number).await, (counted, false), "{number}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u4_too_many_slips_leave_the_form_with_its_right_passwords() {
+    let scene = many(12).await;
+    let numbers = numbers(&scene.owner).await;
+    let service = Service::start(&scene.database, &[("KARIPASS_LOGIN_LIMIT", "90")]).await;
+    let mut browser = Browser::new(&service.base);
+    browser.log_in(&numbers[0], MAX_LENGTH_PASSWORD).await;
+    let mut page = browser.get("/unit/line").await;
+    for slips in [10, 8] {
+        page = send(&mut browser, &page, &typed(&page, slips)).await;
+        assert_eq!((page.status, fields(&page).len()), (422, slips));
+    }
+    let (counted, hashes) = (scene.everything().await, service.hasher.operations());
+    let limited = send(&mut browser, &page, &typed(&page, 0)).await;
+    assert_eq!((limited.status, title(&limited)), (429, "エラー：認証単位変更（回線単位）"));
+    let wait = format!("<strong>{}秒</strong>", limited.headers[RETRY_AFTER].to_str().unwrap());
+    for part in [&*wait, "受付を一時停止", "入力し直す必要はありません", "再読み込み", "ログイン中"]
+    {
+        assert!(limited.body.contains(part), "{part}: {limited:?}");
+    }
+    assert_eq!(fields(&limited), fields(&page));
+    assert_eq!(limited.body.matches("確認済み</p>").count(), 4);
+    assert!(!limited.body.contains("aria-invalid") && !limited.body.contains("<ul>\n</ul>"));
+    assert_eq!(scene.everything().await, counted);
+    assert_eq!(service.hasher.operations(), hashes, "nothing is verified");
+    // Where there are points, that form makes the change.
+    let mut elsewhere = Browser::new(&scene.service.base);
+    elsewhere.cookies = browser.cookies.clone();
+    let done = send(&mut elsewhere, &limited, &typed(&limited, 0)).await;
+    assert_eq!(leads_to(&done), "/unit-changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u4_a_change_that_fails_leaves_the_form_with_its_right_passwords() {
+    let scene = many(3).await;
+    let mut browser = Browser::new(&scene.service.base);
+    browser.log_in(&numbers(&scene.owner).await[0], MAX_LENGTH_PASSWORD).await;
+    let page = browser.get("/unit/line").await;
+    let page = send(&mut browser, &page, &typed(&page, 1)).await;
+    // The change waits for the contract, until its time is up.
+    scene.owner.batch_execute("BEGIN; SELECT FROM contract FOR UPDATE").await.unwrap();
+    let failed = send(&mut browser, &page, &typed(&page, 0)).await;
+    scene.owner.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!((failed.status, title(&failed)), (503, "エラー：認証単位変更（回線単位）"));
+    assert!(failed.headers.contains_key(RETRY_AFTER), "{failed:?}");
+    for part in ["ただいまご利用いただけません", "間違いには数えていません", "再読み込み"]
+    {
+        assert!(failed.body.contains(part), "{part}: {failed:?}");
+    }
+    assert_eq!(fields(&failed), fields(&page));
+    assert_eq!(failed.body.matches("確認済み</p>").count(), 2);
+    let done = send(&mut browser, &failed, &typed(&failed, 0)).await;
+    assert_eq!(leads_to(&done), "/unit-changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,19 +314,25 @@ fn fields(page: &Answer) -> Vec<String> {
     fields.map(|field| field.split('"').next().unwrap().to_owned()).collect()
 }
 
+/// A password for each field of a page; the first ones are wrong.
+fn typed(page: &Answer, slips: usize) -> Vec<(String, &'static str)> {
+    let password = |place: usize| if place < slips { WRONG } else { MAX_LENGTH_PASSWORD };
+    fields(page).into_iter().enumerate().map(|(place, number)| (number, password(place))).collect()
+}
+
 fn proof(page: &Answer, number: &str) -> String {
     hidden(page, &format!("proof-{number}"))
 }
 
 /// Fills in the form with these passwords, and sends it with its proofs for the others.
-async fn send(browser: &mut Browser, page: &Answer, typed: &[(&str, &str)]) -> Answer {
+async fn send(browser: &mut Browser, page: &Answer, typed: &[(impl AsRef<str>, &str)]) -> Answer {
     let mut fields = vec![("version".to_owned(), hidden(page, "version"))];
     for part in page.body.split("name=\"proof-").skip(1) {
         let number = part.split('"').next().unwrap();
         fields.push((format!("proof-{number}"), proof(page, number)));
     }
-    let typed =
-        typed.iter().map(|(number, typed)| (format!("password-{number}"), (*typed).to_owned()));
+    let field = |number: &str| format!("password-{number}");
+    let typed = typed.iter().map(|(number, typed)| (field(number.as_ref()), (*typed).to_owned()));
     fields.extend(typed);
     let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
     browser.submit(page, "/unit/line", &fields).await

@@ -208,6 +208,7 @@ table! {
     unit_refused_some = "Nothing has been changed. You need not enter again the passwords of the phone numbers marked “Confirmed”.";
     unit_refused_own = "Nothing has been changed. Please enter again the password that you logged in with.";
     unit_refused_all = "Nothing has been changed. Please enter the passwords of all phone numbers again.";
+    or_reload = "Instead of entering anything again, you can wait and then reload this page.";
     new_unit = "New authentication unit";
     new_logins = "Logging in after the change";
     new_logins_each = "Logging in after the change, for each phone number";
