@@ -14,6 +14,7 @@
   const TICK_MS = 1000;
   const SECOND_CLICK_MS = 2000;
   const PROGRESS_MS = 500;
+  const EXTEND_TIMEOUT_MS = 10_000;
   const SEPARATORS = [
     // Dashes, brackets, invisible characters and spaces.
     /[\p{Pd}\p{Ps}\p{Pe}\p{Cf}\s\u0085]/gu,
