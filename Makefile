@@ -9,7 +9,7 @@ AXE_CORE = 4.14.1
 AXE_CORE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 AXE = target/axe/package/axe.min.js
 LIGHTHOUSE = target/lighthouse/node_modules/.bin/lighthouse
-# It checks the dashboard by Grafana's types.
+# It reads the dashboard by Grafana's types, and the scripts of the pages.
 TSC = target/grafana/node_modules/.bin/tsc
 SCHEMATHESIS = target/schemathesis
 OPENAPI_PYTHON_CLIENT = target/openapi-python-client

@@ -13,6 +13,7 @@ mod log_in;
 mod many;
 mod one_try;
 mod passwords;
+mod scripts;
 mod sessions;
 mod unit_words;
 mod units;
