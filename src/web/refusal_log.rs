@@ -98,7 +98,7 @@ impl RefusalLog {
         let [narrowest, ..] = networks(address);
         let key = self.hasher.hash_one(narrowest) % MAX_BUCKETS;
         let mut refused = self.without_session.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.entry(key).or_default().is_first(address.to_canonical()) {
+        if refused.entry(key).or_default().record(address.to_canonical()) {
             tracing::info!(event = "no_session", %address, "refused a request without a session");
         }
     }
@@ -114,8 +114,8 @@ impl RefusalLog {
 }
 
 impl NetworkRefusals {
-    /// Counts a refusal. Whether it is the first one.
-    pub(super) fn is_first(&mut self, address: IpAddr) -> bool {
+    /// Counts a refusal; `true` for the first one.
+    pub(super) fn record(&mut self, address: IpAddr) -> bool {
         let is_first = self.address.replace(address).is_none();
         self.count += u64::from(!is_first);
         is_first

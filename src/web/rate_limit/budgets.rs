@@ -208,7 +208,7 @@ impl Budgets {
     ) -> Duration {
         let [narrowest, ..] = &mut self.levels;
         let [key, ..] = keys;
-        if narrowest.budget(key, now).refused.is_first(address) {
+        if narrowest.budget(key, now).refused.record(address) {
             tracing::warn!(event = "rate_limited", %address, "rate limit: refusing logins from here");
         }
         wait

@@ -1,13 +1,13 @@
 //! An error is a page that says what to do; under `/api` it is a problem document.
 
 use karipass_lab::postgres::ShutdownMode;
-use karipass_lab::proxy::{COMMIT, Fault, Point};
+use karipass_lab::proxy::{COMMIT, Fault, Point, PostgresProxy};
 use reqwest::Method;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
 use super::browser::{Browser, leads_to, title, token, with_host};
 use crate::scene::{ONE, Scene};
-use crate::site::{self, NUMBER, RIGHT, Service, WRONG};
+use crate::site::{self, Answer, NUMBER, RIGHT, Service, WRONG};
 use crate::support;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,9 +101,7 @@ async fn c2_a_page_says_that_a_wrong_password_was_not_counted_only_where_that_is
     // The answer to the commit is lost, and then nothing arrives at all.
     for (fault, is_known) in [(Fault::StallAfter(COMMIT), false), (Fault::Stall, true)] {
         let form = browser.get("/login").await;
-        proxy.inject(fault);
-        let answer = browser.submit(&form, "/login", &typed).await;
-        proxy.inject(Fault::None);
+        let answer = during(&proxy, fault, browser.submit(&form, "/login", &typed)).await;
         assert_eq!(answer.status, 503, "{fault:?}");
         assert_eq!(answer.body.contains(uncounted), is_known, "{fault:?}: {answer:?}");
         assert_eq!(scene.count(NUMBER).await, (1, false), "{fault:?}");
@@ -111,9 +109,7 @@ async fn c2_a_page_says_that_a_wrong_password_was_not_counted_only_where_that_is
     // A logout has no password.
     browser.log_in(NUMBER, RIGHT).await;
     let top = browser.get("/").await;
-    proxy.inject(Fault::Stall);
-    let answer = browser.submit(&top, "/logout", &[]).await;
-    proxy.inject(Fault::None);
+    let answer = during(&proxy, Fault::Stall, browser.submit(&top, "/logout", &[])).await;
     assert_eq!(answer.status, 503);
     assert!(!answer.body.contains(uncounted), "{answer:?}");
 }
@@ -126,9 +122,7 @@ async fn u4_without_the_database_a_unit_form_can_be_sent_again_by_a_reload() {
     browser.log_in(NUMBER, RIGHT).await;
     for (path, may_reload) in [("/unit/number", true), ("/password", false)] {
         let form = browser.get(path).await;
-        proxy.inject(Fault::Stall);
-        let answer = browser.submit(&form, path, &[]).await;
-        proxy.inject(Fault::None);
+        let answer = during(&proxy, Fault::Stall, browser.submit(&form, path, &[])).await;
         assert_eq!((answer.status, title(&answer)), (503, "エラー：ただいまご利用いただけません"));
         let says_so = answer.body.contains("この画面を再読み込みすることもできます");
         assert_eq!(says_so, may_reload, "{answer:?}");
@@ -143,9 +137,8 @@ async fn w12_after_a_password_change_of_unknown_outcome_the_one_key_is_named() {
     browser.log_in(ONE, RIGHT).await;
     let form = browser.get("/password").await;
     let fields = [("current", RIGHT), ("new", "abcd1234"), ("new_again", "abcd1234")];
-    proxy.inject(Fault::CutAfter(Point::Word("COMMIT")));
-    let answer = browser.submit(&form, "/password", &fields).await;
-    proxy.inject(Fault::None);
+    let cut = Fault::CutAfter(Point::Word("COMMIT"));
+    let answer = during(&proxy, cut, browser.submit(&form, "/password", &fields)).await;
     assert_eq!(title(&answer), "エラー：変更されたかどうか、ご確認ください");
     let (_, footer) = answer.body.split_once("<footer").unwrap();
     assert!(footer.contains("「2」（電話番号単位）を押します"), "{footer}");
@@ -192,4 +185,12 @@ async fn w4_no_redirect_leads_where_a_request_says() {
     let fields = [("number", NUMBER), ("password", RIGHT), ("next", evil), ("return_to", evil)];
     let answer = browser.submit_token(&token(&page), &format!("/login{query}"), &fields).await;
     assert_eq!(leads_to(&answer), "/");
+}
+
+/// The answer to a form that is sent while the database has this fault.
+async fn during(proxy: &PostgresProxy, fault: Fault, sent: impl Future<Output = Answer>) -> Answer {
+    proxy.inject(fault);
+    let answer = sent.await;
+    proxy.inject(Fault::None);
+    answer
 }
