@@ -106,7 +106,7 @@ impl System {
         let setup = DaemonSetup::new(Path::new(KARIPASS), folder, asterisk, database)?
             .variables(NO_LIMITS)
             .variables([("KARIPASS_LOG_FILTER", "trace")])
-            .variables([("KARIPASS_TRACING_ENDPOINT", self.collector.url())])
+            .variables([("KARIPASS_TRACING_ENDPOINT", &self.collector.url)])
             .variables(variables.iter().copied());
         Daemon::start(setup)
     }

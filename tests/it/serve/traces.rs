@@ -22,8 +22,7 @@ const KEYED: &str = "12345678";
 impl Whole {
     /// A daemon with this collector and these variables.
     async fn traced(collector: &FakeCollector, more: &[(&str, &str)]) -> Self {
-        let endpoint = collector.url();
-        let given = [("KARIPASS_TRACING_ENDPOINT", &*endpoint), NO_NOTICE];
+        let given = [("KARIPASS_TRACING_ENDPOINT", &*collector.url), NO_NOTICE];
         Self::ready(&[&given, more].concat()).await
     }
 

@@ -1,16 +1,20 @@
 //! A collector of traces (OTLP/HTTP) that keeps what it receives.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use anyhow::{Context as _, Result, ensure};
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
+use axum_server::{Handle, from_tcp};
+use tokio::runtime::Builder;
 
 /// How it treats what it receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,9 +30,10 @@ pub enum Treatment {
 
 /// A running collector; it ends when dropped.
 pub struct FakeCollector {
-    address: SocketAddr,
-    is_tls: bool,
+    /// The value of `tracing.endpoint`.
+    pub url: String,
     state: Arc<Mutex<CollectorState>>,
+    server: Handle<SocketAddr>,
 }
 
 #[derive(Default)]
@@ -38,133 +43,74 @@ struct CollectorState {
     bodies: Vec<Vec<u8>>,
     /// How many were not answered.
     unanswered: usize,
-    is_closed: bool,
 }
 
 impl FakeCollector {
     /// Starts one on a free port.
     pub fn start() -> Result<Self> {
-        Self::listen(None)
+        Self::listen("http", None)
     }
 
     /// The same over TLS, with `certificate.pem` and `key.pem` of this folder.
     pub fn start_tls(folder: &Path) -> Result<Self> {
-        let certificate = CertificateDer::from_pem_file(folder.join("certificate.pem"))?;
-        let key = PrivateKeyDer::from_pem_file(folder.join("key.pem"))?;
-        let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)?;
-        Self::listen(Some(Arc::new(tls)))
+        Self::listen("https", Some(folder.to_owned()))
     }
 
-    fn listen(tls: Option<Arc<ServerConfig>>) -> Result<Self> {
+    fn listen(scheme: &str, tls: Option<PathBuf>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let (address, is_tls) = (listener.local_addr()?, tls.is_some());
-        let state = Arc::<Mutex<CollectorState>>::default();
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if lock(&shared).is_closed {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let (shared, tls) = (Arc::clone(&shared), tls.clone());
-                // A client that breaks off is no fault here.
-                thread::spawn(move || serve(stream, tls, &shared));
-            }
-        });
-        Ok(Self { address, is_tls, state })
-    }
-
-    /// The value of `tracing.endpoint`.
-    pub fn url(&self) -> String {
-        format!("{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
+        listener.set_nonblocking(true)?;
+        let url = format!("{scheme}://{}", listener.local_addr()?);
+        let state = Arc::<Mutex<_>>::default();
+        let router = Router::new().route("/v1/traces", post(receive));
+        let service = router.with_state(Arc::clone(&state)).into_make_service();
+        let server = Handle::new();
+        let handle = server.clone();
+        let serving = async move {
+            let Some(folder) = tls else {
+                return from_tcp(listener)?.handle(handle).serve(service).await;
+            };
+            let [certificate, key] = ["certificate.pem", "key.pem"].map(|file| folder.join(file));
+            let tls = RustlsConfig::from_pem_file(certificate, key).await?;
+            from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await
+        };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        thread::spawn(move || runtime.block_on(serving).expect("a collector"));
+        Ok(Self { url, state, server })
     }
 
     /// Treats what comes from now on like this.
     pub fn treat(&self, treatment: Treatment) {
-        lock(&self.state).treatment = treatment;
+        self.state.lock().unwrap().treatment = treatment;
     }
 
     /// The bodies that it has taken.
     pub fn bodies(&self) -> Vec<Vec<u8>> {
-        lock(&self.state).bodies.clone()
+        self.state.lock().unwrap().bodies.clone()
     }
 
     /// How many requests it has left unanswered.
     pub fn unanswered(&self) -> usize {
-        lock(&self.state).unanswered
+        self.state.lock().unwrap().unanswered
     }
 }
 
 impl Drop for FakeCollector {
     fn drop(&mut self) {
-        lock(&self.state).is_closed = true;
-        let _ = TcpStream::connect(self.address); // wakes the listener
+        self.server.shutdown();
     }
 }
 
-fn lock(state: &Mutex<CollectorState>) -> MutexGuard<'_, CollectorState> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn serve(
-    stream: TcpStream,
-    tls: Option<Arc<ServerConfig>>,
-    state: &Mutex<CollectorState>,
-) -> Result<()> {
-    match tls {
-        Some(tls) => answer_all(StreamOwned::new(ServerConnection::new(tls)?, stream), state),
-        None => answer_all(stream, state),
-    }
-}
-
-/// Answers the requests of a connection until its end.
-fn answer_all(stream: impl Read + Write, state: &Mutex<CollectorState>) -> Result<()> {
-    let mut stream = BufReader::new(stream);
-    while let Some(body) = receive(&mut stream)? {
-        let treatment = lock(state).treatment;
-        let status = match treatment {
+async fn receive(State(state): State<Arc<Mutex<CollectorState>>>, body: Bytes) -> StatusCode {
+    {
+        let mut state = state.lock().unwrap();
+        match state.treatment {
             Treatment::Taken => {
-                lock(state).bodies.push(body);
-                "200 OK"
+                state.bodies.push(body.into());
+                return StatusCode::OK;
             }
-            Treatment::Refused => "400 Bad Request",
-            Treatment::Unanswered => {
-                lock(state).unanswered += 1;
-                continue;
-            }
-        };
-        let answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
-        );
-        stream.get_mut().write_all(answer.as_bytes())?;
-        stream.get_mut().flush()?;
-    }
-    Ok(())
-}
-
-/// The body of the next request; `None` at the end.
-fn receive(stream: &mut BufReader<impl Read>) -> Result<Option<Vec<u8>>> {
-    let mut first = String::new();
-    if stream.read_line(&mut first)? == 0 {
-        return Ok(None);
-    }
-    ensure!(first.starts_with("POST /v1/traces "), "an unexpected request: {first}");
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        ensure!(stream.read_line(&mut line)? > 0, "a head without an end");
-        if line == "\r\n" {
-            break;
-        }
-        let (name, value) = line.split_once(':').context("a header without a colon")?;
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse()?;
+            Treatment::Refused => return StatusCode::BAD_REQUEST,
+            Treatment::Unanswered => state.unanswered += 1,
         }
     }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
-    Ok(Some(body))
+    pending().await
 }
