@@ -122,7 +122,8 @@ fn flooded(system: &BenchSystem, callers: &[String]) -> Result<Reactions> {
     let capacity = flood.capacity()?;
     let running = flood.begin(OVERLOAD * capacity)?;
     let reactions = system.calls(SET_UP_NUMBER, callers, CALLS_PER_SECOND)?;
-    let Counted { verified, busy, failed, .. } = running.end()?;
+    let Counted { verified_ms, busy_ms, failed, .. } = running.end()?;
+    let (verified, busy) = (verified_ms.len(), busy_ms.len());
     eprintln!(
         "{capacity:.0} logins a second can be verified: {verified} were, {busy} refused, {failed} failed"
     );

@@ -25,7 +25,7 @@ const LASTS: Duration = Duration::from_secs(20);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How soon logins are normal after an overload, and how many logins show it.
 const RECOVERY: Duration = Duration::from_secs(1);
-const USUAL: usize = 20;
+const USUAL: u32 = 20;
 
 /// The rate, and the effects of an overload.
 pub fn measure() -> Result<Vec<Figure>> {
@@ -33,7 +33,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     let system = BenchSystem::start(&subscribers, &[])?;
     Accounts::create(&system)?;
     let (site, certificate) = (system.daemon.site(), system.daemon.certificate());
-    let flood = Flood::of_subscribers(&site, &certificate, subscribers, PASSWORD)?;
+    let flood = Flood::new(&site, &certificate, subscribers, PASSWORD, 200)?;
     let hashes = hashes_a_second()?;
     let usual = usual(&flood)?;
     let capacity = flood.capacity()?;
@@ -42,7 +42,8 @@ pub fn measure() -> Result<Vec<Figure>> {
     let counted = running.end()?;
     sleep(RECOVERY);
     let afterwards = self::usual(&flood)?;
-    let Counted { verified, busy, failed, mut verified_ms, mut busy_ms, why, .. } = counted;
+    let Counted { failed, mut verified_ms, mut busy_ms, why, .. } = counted;
+    let (verified, busy) = (verified_ms.len(), busy_ms.len());
     eprintln!(
         "{OVERLOAD} times {capacity:.1} logins a second: {verified} accepted, {busy} refused"
     );

@@ -87,7 +87,7 @@ impl BenchSystem {
 
     /// Logins for a number that no contract has.
     pub fn flood(&self) -> Result<Flood> {
-        Flood::new(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK)
+        Flood::wrong(&self.daemon.site(), &self.daemon.certificate(), YARDSTICK.to_owned())
     }
 }
 

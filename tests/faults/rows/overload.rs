@@ -124,7 +124,7 @@ fn beside_slow_sockets(scene: &FaultScene) -> Result<()> {
 /// At one of the daemons: each leaves a core to the telephone line, and two share this machine.
 fn flood(scene: &FaultScene) -> Result<()> {
     let site = scene.system.fleet.members()[0].site();
-    let flood = Flood::new(site, &scene.system.fleet.certificate(), &silent_number())?;
+    let flood = Flood::wrong(site, &scene.system.fleet.certificate(), silent_number())?;
     let capacity = flood.capacity()?;
     let (flood, begun) = overloaded(scene, WATCHED_FOR, || {
         let (flood, begun) = (flood.begin(capacity * f64::from(OVERLOAD))?, Instant::now());
@@ -137,7 +137,8 @@ fn flood(scene: &FaultScene) -> Result<()> {
         anyhow::Ok((counted, lasted))
     })?;
     normal(scene);
-    let Counted { verified, busy, failed, why, .. } = counted;
+    let Counted { verified_ms, busy_ms, failed, why, .. } = counted;
+    let (verified, busy) = (verified_ms.len(), busy_ms.len());
     let goodput = f64::from(u32::try_from(verified)?) / lasted.as_secs_f64();
     scene.remark(format!(
         "capacity {capacity:.0}/s, {goodput:.0}/s verified, {busy} refused as busy, {failed} failed"

@@ -39,15 +39,12 @@ pub struct Running {
 /// The results of a flood's logins.
 #[derive(Debug, Default, Clone)]
 pub struct Counted {
-    /// Verified, with the right verdict.
-    pub verified: usize,
-    /// Refused because the site is busy.
-    pub busy: usize,
+    /// How long each took that was verified, with the right verdict, in milliseconds.
+    pub verified_ms: Vec<f64>,
+    /// The same of those that were refused because the site is busy.
+    pub busy_ms: Vec<f64>,
     /// Neither: not connected, cut off, or refused because the database is unreachable.
     pub failed: usize,
-    /// How long each verified one took, and each that was refused, in milliseconds.
-    pub verified_ms: Vec<f64>,
-    pub busy_ms: Vec<f64>,
     /// The reason of the last failure.
     pub why: Option<String>,
     /// An answer that a flood must not get.
@@ -55,23 +52,14 @@ pub struct Counted {
 }
 
 impl Flood {
-    /// Wrong logins for one number without a credential, at the site at `site`, such as
+    /// Wrong logins for one number without a credential.
+    pub fn wrong(site: &str, certificate: &Path, number: String) -> Result<Self> {
+        Self::new(site, certificate, vec![number], "00000000", 401)
+    }
+
+    /// Logins of these numbers with this password, at the site at `site`, such as
     /// `https://localhost:8443`, with its certificate in PEM.
-    pub fn new(site: &str, certificate: &Path, number: &str) -> Result<Self> {
-        Self::with_verdict(site, certificate, vec![number.to_owned()], "00000000", 401)
-    }
-
-    /// Right logins of these numbers, which all have this password.
-    pub fn of_subscribers(
-        site: &str,
-        certificate: &Path,
-        numbers: Vec<String>,
-        password: &'static str,
-    ) -> Result<Self> {
-        Self::with_verdict(site, certificate, numbers, password, 200)
-    }
-
-    fn with_verdict(
+    pub fn new(
         site: &str,
         certificate: &Path,
         numbers: Vec<String>,
@@ -86,30 +74,26 @@ impl Flood {
     }
 
     /// How long logins take, one after the other, in milliseconds.
-    pub fn one_by_one(&self, logins: usize) -> Result<Vec<f64>> {
-        let flood = Self { counted: Arc::default(), ..self.clone() };
-        let client = flood.clone();
-        runtime()?.block_on(async move {
-            for _ in 0..logins {
-                client.clone().ask().await;
-            }
-        });
-        let counted = flood.counted();
-        ensure!(counted.verified == logins, "logins one by one: {counted:?}");
-        Ok(counted.verified_ms)
+    pub fn one_by_one(&self, logins: u32) -> Result<Vec<f64>> {
+        Ok(self.measure(logins, 1)?.0.verified_ms)
     }
 
     /// Logins a second that are verified when only a few are concurrent.
     pub fn capacity(&self) -> Result<f64> {
+        let (_, took) = self.measure(MEASURED, SIDE_BY_SIDE)?;
+        Ok(f64::from(MEASURED) / took.as_secs_f64())
+    }
+
+    /// The results of this many logins, which are all verified, and how long it took.
+    fn measure(&self, logins: u32, concurrent: usize) -> Result<(Counted, Duration)> {
         let flood = Self { counted: Arc::default(), ..self.clone() };
-        let runtime = runtime()?;
-        let client = flood.clone();
+        let (client, runtime) = (flood.clone(), runtime()?);
         let measured = runtime.spawn(async move {
             let began = Instant::now();
             let mut asking = JoinSet::new();
-            for _ in 0..MEASURED {
+            for _ in 0..logins {
                 asking.spawn(client.clone().ask());
-                if asking.len() == SIDE_BY_SIDE {
+                if asking.len() == concurrent {
                     asking.join_next().await;
                 }
             }
@@ -118,8 +102,9 @@ impl Flood {
         });
         let took = runtime.block_on(measured).context("the measuring has panicked")?;
         let counted = flood.counted();
-        ensure!(counted.verified == MEASURED as usize, "a few logins at once: {counted:?}");
-        Ok(f64::from(MEASURED) / took.as_secs_f64())
+        let verified = counted.verified_ms.len();
+        ensure!(verified == logins as usize, "{concurrent} logins at once: {counted:?}");
+        Ok((counted, took))
     }
 
     /// Sends `rate` logins a second until it is ended.
@@ -142,14 +127,8 @@ impl Flood {
         let took_ms = began.elapsed().as_secs_f64() * 1e3;
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            Ok((status, _)) if status == self.verdict => {
-                counted.verified += 1;
-                counted.verified_ms.push(took_ms);
-            }
-            Ok((503, problem)) if problem["code"] == "busy" => {
-                counted.busy += 1;
-                counted.busy_ms.push(took_ms);
-            }
+            Ok((status, _)) if status == self.verdict => counted.verified_ms.push(took_ms),
+            Ok((503, problem)) if problem["code"] == "busy" => counted.busy_ms.push(took_ms),
             Ok((status, problem)) if status != 503 => {
                 counted.wrong = Some(format!("{status} {problem}"));
             }
@@ -168,7 +147,8 @@ impl Flood {
 impl Running {
     /// Waits until a login is refused as busy: until then the queue has room.
     pub fn wait_until_refused(&self, within: Duration) -> Result<()> {
-        wait_until("a login refused as busy", within, || Ok(self.flood.counted().busy > 0))
+        let is_refused = || Ok(!self.flood.counted().busy_ms.is_empty());
+        wait_until("a login refused as busy", within, is_refused)
     }
 
     /// Ends it; returns the results of the logins that were answered by then.
