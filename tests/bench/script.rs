@@ -14,13 +14,11 @@ const GAP: usize = 5;
 /// The content of one packet's time.
 #[derive(Debug, Clone, Copy)]
 enum ScriptedPacket {
-    Silence,
     Pressed(u8),
-    /// The key that was pressed last is still held.
-    Held(u8),
+    /// Silence, or a key that is still held.
+    NothingNew,
     /// A key is released.
     Released {
-        digit: u8,
         first_of_entry: bool,
         last_of_entry: bool,
     },
@@ -67,20 +65,19 @@ impl Script {
             reason = "a few hundred packets"
         )]
         let packets = (seconds * RATE as f64) as usize;
-        self.0.extend(std::iter::repeat_n(ScriptedPacket::Silence, packets));
+        self.0.extend(std::iter::repeat_n(ScriptedPacket::NothingNew, packets));
         self
     }
 
     fn key(&mut self, digits: &str) -> &mut Self {
         for (index, digit) in digits.bytes().map(|digit| digit - b'0').enumerate() {
             self.0.push(ScriptedPacket::Pressed(digit));
-            self.0.extend([ScriptedPacket::Held(digit); TONE - 1]);
+            self.0.extend([ScriptedPacket::NothingNew; TONE - 1]);
             self.0.push(ScriptedPacket::Released {
-                digit,
                 first_of_entry: index == 0,
                 last_of_entry: index + 1 == digits.len(),
             });
-            self.0.extend([ScriptedPacket::Silence; GAP - 1]);
+            self.0.extend([ScriptedPacket::NothingNew; GAP - 1]);
         }
         self
     }
@@ -106,14 +103,13 @@ impl<'a> Voice<'a> {
         let Some(packet) = self.script.next() else { return };
         self.stream.tick(1);
         match *packet {
-            ScriptedPacket::Silence => self.stream.send_silence(),
-            ScriptedPacket::Pressed(digit) => self.stream.send_pressed(digit),
-            ScriptedPacket::Held(digit) => self.stream.send_held(digit),
-            ScriptedPacket::Released { digit, first_of_entry, last_of_entry } => {
+            ScriptedPacket::Pressed(digit) => self.stream.press(digit),
+            ScriptedPacket::NothingNew => self.stream.send_nothing_new(),
+            ScriptedPacket::Released { first_of_entry, last_of_entry } => {
                 let now = Instant::now();
                 self.interrupted.extend(first_of_entry.then_some(now));
                 self.released.extend(last_of_entry.then_some(now));
-                self.stream.send_released(digit);
+                self.stream.release();
             }
         }
     }

@@ -246,7 +246,7 @@ fn expect_a_transferred_call_to_be_refused(system: &System, desk: UdpSocket) -> 
         let mut carrier = Agent::new(Agent::socket(CARRIER)?, sip)?;
         let asserted = format!("P-Asserted-Identity: <sip:{contract}@x>\r\n");
         let ear = Ear::new(CARRIER)?;
-        let offer = ear.offer()?;
+        let offer = ear.offer();
         let mut called = carrier.invite_with(DIRECT[1], contract, &asserted, &offer).await?;
         let mut taken = desk.take_call("200 OK", "").await?;
         carrier.expect_answer(&mut called).await?;

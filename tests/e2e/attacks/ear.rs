@@ -29,8 +29,11 @@ impl Ear {
         let (heard, heard_until) = unbounded_channel();
         let own = Arc::clone(&hearing);
         let handset = Handset::new(address, move |at, what| match what {
-            Received::Audio(payload) => own.lock().unwrap().hear(at, payload),
-            Received::Lost(samples) => own.lock().unwrap().miss(at, samples),
+            Received::Audio { lost, payload } => {
+                let mut hearing = own.lock().unwrap();
+                hearing.miss(at, lost);
+                hearing.hear(at, &payload);
+            }
             Received::Nothing => {
                 let _ = heard.send(at); // the test may have ended
             }
@@ -39,8 +42,8 @@ impl Ear {
     }
 
     /// The offer that names it.
-    pub fn offer(&self) -> Result<String> {
-        Ok(sdp(self.handset.address()?))
+    pub fn offer(&self) -> String {
+        sdp(self.handset.address)
     }
 
     /// After the hang-up: expects that the last thing heard was the whole of `apology`, and that

@@ -79,7 +79,7 @@ async fn attempt(
     let (caller, password) = (&victim.family.contract, victim.password());
     let mut carrier = Agent::new(Agent::socket(CARRIER)?, system.asterisk.setup.sip)?;
     let (mut stranger, mut own) = (MediaEndpoint::new(STRANGER)?, MediaEndpoint::new(CARRIER)?);
-    let (foreign, honest) = (sdp(stranger.handset.address()?), sdp(own.handset.address()?));
+    let (foreign, honest) = (sdp(stranger.handset.address), sdp(own.handset.address));
     let offer = match attack {
         MediaAttack::Offer => &foreign,
         MediaAttack::Sender | MediaAttack::Reinvite => &honest,
@@ -119,7 +119,7 @@ impl MediaEndpoint {
     fn new(address: Ipv4Addr) -> Result<Self> {
         let (heard, packets) = unbounded_channel();
         let handset = Handset::new(address, move |_, what| {
-            if let Received::Audio(_) = what {
+            if let Received::Audio { .. } = what {
                 let _ = heard.send(()); // the test may have ended
             }
         })?;

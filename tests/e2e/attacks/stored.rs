@@ -17,7 +17,7 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
     expect_nothing_stored(
         async |Strangers { asterisk, mut desk, mut outside, contract, password }| {
             let ear = Ear::new(OUTSIDE)?;
-            let mut forwarded = outside.invite_with("101", &contract, "", &ear.offer()?).await?;
+            let mut forwarded = outside.invite_with("101", &contract, "", &ear.offer()).await?;
             outside.expect_answer(&mut forwarded).await?;
             key_all(&mut outside, &mut forwarded, &password).await?;
             outside.expect_hangup().await?;
@@ -25,7 +25,7 @@ fn p1_neither_a_forwarded_call_nor_an_attended_transfer_sets_a_password() -> Res
             let ear = Ear::new(OUTSIDE)?;
             let mut line = desk.invite(SET_UP_NUMBER, "desk", "").await?;
             desk.expect_answer(&mut line).await?;
-            let mut called = outside.invite_with("100", &contract, "", &ear.offer()?).await?;
+            let mut called = outside.invite_with("100", &contract, "", &ear.offer()).await?;
             let mut taken = desk.take_call("200 OK", "").await?;
             outside.expect_answer(&mut called).await?;
             // Asterisk transfers only calls that are already connected.
@@ -55,7 +55,7 @@ fn p1_an_invite_that_replaces_a_call_to_the_line_sets_no_password() -> Result<()
             let replaces = format!("Replaces: {}\r\n", line.replaces());
             let ear = Ear::new(OUTSIDE)?;
             let mut replacing =
-                outside.invite_with("100", &contract, &replaces, &ear.offer()?).await?;
+                outside.invite_with("100", &contract, &replaces, &ear.offer()).await?;
             outside.expect_answer(&mut replacing).await?;
             desk.expect_hangup().await?;
             key_all(&mut outside, &mut replacing, &password).await?;

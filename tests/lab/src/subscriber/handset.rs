@@ -5,7 +5,7 @@
 //! events in its place. It and the receiver have real-time priority, if they may. After a delay the
 //! speaker does not hurry: no telephone sends in bursts.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::rtp::{MARKER, RtpStream, SAMPLES, Sequence};
+use super::rtp::{MARKER, RtpStream, Sequence};
 use super::sipp::Keying;
 use super::tone;
 use crate::child::raise_priority;
@@ -45,11 +45,9 @@ impl Pace {
 
 /// What the listener gets.
 #[derive(Debug)]
-pub enum Received<'a> {
-    /// A packet of µ-law.
-    Audio(&'a [u8]),
-    /// So many samples were sent and never arrived.
-    Lost(usize),
+pub enum Received {
+    /// A packet of µ-law, and how many samples before it were sent and never arrived.
+    Audio { lost: usize, payload: Vec<u8> },
     /// Nothing: every packet that came before this time has been passed on.
     Nothing,
 }
@@ -59,7 +57,7 @@ type PacketSender = Box<dyn FnOnce(&mut RtpStream) + Send>;
 
 /// A telephone's RTP port; closed when dropped.
 pub struct Handset {
-    address: Ipv4Addr,
+    pub address: SocketAddr,
     socket: Arc<UdpSocket>,
     gone: Arc<AtomicBool>,
     /// To the speaker: packets that follow each other without a break.
@@ -71,33 +69,18 @@ impl Handset {
     /// thread.
     pub fn new(
         address: Ipv4Addr,
-        mut ear: impl FnMut(Instant, Received<'_>) + Send + 'static,
+        mut ear: impl FnMut(Instant, Received) + Send + 'static,
     ) -> Result<Self> {
-        let socket = Arc::new(bind_even(address)?);
+        let socket = Arc::new(bind_even(address.into())?);
+        let address = socket.local_addr()?;
         // How late the end of the handset, and of what has come, may be noticed.
         socket.set_read_timeout(Some(TICK))?;
         let gone = Arc::new(AtomicBool::new(false));
         let (receiving, over) = (Arc::clone(&socket), Arc::clone(&gone));
         let (packets, received) = channel();
         spawn(move || receive(&receiving, &over, &packets));
-        spawn(move || {
-            for (at, packet) in received {
-                let Some((lost, payload)) = &packet else {
-                    ear(at, Received::Nothing);
-                    continue;
-                };
-                if *lost > 0 {
-                    ear(at, Received::Lost(lost * payload.len()));
-                }
-                ear(at, Received::Audio(payload));
-            }
-        });
+        spawn(move || received.iter().for_each(|(at, what)| ear(at, what)));
         Ok(Self { address, socket, gone, speaker: None })
-    }
-
-    /// Its address.
-    pub fn address(&self) -> Result<SocketAddr> {
-        Ok(self.socket.local_addr()?)
     }
 
     /// Starts to send to the other end's port.
@@ -115,20 +98,9 @@ impl Handset {
         let (tone, gap) = (ticks(pace.tone), ticks(pace.gap));
         let mut packets: Vec<PacketSender> = Vec::new();
         for key in keys.chars() {
-            let (event, released) = (event(key)?, released.clone());
-            packets.extend(held(event, tone, keying));
-            packets.push(Box::new(move |stream| {
-                // Nothing that follows from the release is earlier.
-                let at = Instant::now();
-                match keying {
-                    Keying::Tones => stream.send_silence(),
-                    Keying::OtherStamps => stream.send_released_with_other_stamps(event),
-                    Keying::Events | Keying::AmongSilence | Keying::Info | Keying::Both => {
-                        stream.send_released(event);
-                    }
-                }
-                let _ = released.send(at); // the test may have stopped waiting
-            }));
+            let event = event(key)?;
+            packets.extend((0..tone).map(|tick| held(event, tick, keying)));
+            packets.push(release(keying, released.clone()));
             packets.extend((1..gap).map(|_| Box::new(RtpStream::send_silence) as PacketSender));
         }
         self.give(packets)?;
@@ -145,11 +117,7 @@ impl Handset {
     /// Releases the key that is held; returns when.
     pub fn release(&self) -> Result<Instant> {
         let (released, times) = channel();
-        self.give(vec![Box::new(move |stream| {
-            let at = Instant::now();
-            stream.release();
-            let _ = released.send(at); // the test may have stopped waiting
-        })])?;
+        self.give(vec![release(Keying::Events, released)])?;
         times.recv().context("the handset is hung up")
     }
 
@@ -160,7 +128,7 @@ impl Handset {
 
     /// Sends from another port from now on.
     pub fn send_from_another_port(&self) -> Result<()> {
-        let socket = Arc::new(bind_even(self.address)?);
+        let socket = Arc::new(bind_even(self.address.ip())?);
         self.give(vec![Box::new(move |stream| stream.send_from(socket))])
     }
 
@@ -177,7 +145,7 @@ impl Drop for Handset {
 }
 
 /// RTP's port is even (RFC 3550 §11).
-fn bind_even(address: Ipv4Addr) -> Result<UdpSocket> {
+fn bind_even(address: IpAddr) -> Result<UdpSocket> {
     let mut sockets = (0..100).flat_map(|_| UdpSocket::bind((address, 0)));
     let is_even = |socket: &UdpSocket| {
         socket.local_addr().is_ok_and(|address| address.port().is_multiple_of(2))
@@ -191,60 +159,57 @@ fn event(key: char) -> Result<u8> {
     Ok(u8::try_from(code)?)
 }
 
-/// What is sent while a key is held for this many ticks.
-fn held(event: u8, tone: u16, keying: Keying) -> Vec<PacketSender> {
-    if keying == Keying::Tones {
-        let tones = tone::pair(event, tone * SAMPLES);
-        let packets = tones.chunks(SAMPLES.into()).map(<[u8]>::to_vec);
-        let sends = |packet: Vec<u8>| -> PacketSender {
-            Box::new(move |stream| stream.send_audio(&packet))
-        };
-        return packets.map(sends).collect();
-    }
-    let sends = |tick| -> PacketSender {
-        let is_beside = keying == Keying::AmongSilence;
-        Box::new(move |stream| {
-            if is_beside {
-                stream.send_silence();
-            }
-            match tick {
-                0 => stream.send_pressed(event),
-                _ if is_beside && PAUSE.contains(&tick) => {}
-                _ => stream.send_held(event),
-            }
-        })
-    };
-    (0..tone).map(sends).collect()
+/// What is sent in this tick of a key that is held.
+fn held(event: u8, tick: u16, keying: Keying) -> PacketSender {
+    let is_beside = keying == Keying::AmongSilence;
+    Box::new(move |stream| {
+        if is_beside {
+            stream.send_silence();
+        }
+        match tick {
+            _ if keying == Keying::Tones => stream.send_audio(&tone::packet(event, tick)),
+            0 => stream.press(event),
+            _ if is_beside && PAUSE.contains(&tick) => {}
+            _ => stream.send_nothing_new(),
+        }
+    })
+}
+
+/// Releases the key, and reports when: nothing that follows from the release is earlier.
+fn release(keying: Keying, released: Sender<Instant>) -> PacketSender {
+    Box::new(move |stream| {
+        let at = Instant::now();
+        if keying == Keying::OtherStamps {
+            stream.release_with_other_stamps();
+        } else {
+            stream.release();
+        }
+        let _ = released.send(at); // the test may have stopped waiting
+    })
 }
 
 fn ticks(duration: Duration) -> u16 {
     u16::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u16::MAX)
 }
 
-/// A packet of µ-law, and how many before it never arrived; `None` if nothing has come.
-type Arrival = (Instant, Option<(usize, Vec<u8>)>);
-
 /// Passes on every packet, until the handset is gone.
-fn receive(socket: &UdpSocket, gone: &AtomicBool, packets: &Sender<Arrival>) {
+fn receive(socket: &UdpSocket, gone: &AtomicBool, packets: &Sender<(Instant, Received)>) {
     raise_priority();
     let (mut buffer, mut sequence) = ([0; 2048], Sequence::default());
     while !gone.load(Ordering::Relaxed) {
         let before = Instant::now();
-        let received = socket.recv_from(&mut buffer);
-        let packet = match received {
-            Ok((length, from)) => {
-                let is_ulaw = buffer[1] & !MARKER == 0;
-                let Some((head, payload)) = buffer[..length].split_first_chunk() else { continue };
-                if !from.ip().is_loopback() {
-                    continue;
-                }
-                let lost = sequence.lost_before(head);
-                if !is_ulaw {
-                    continue;
-                }
-                (Instant::now(), Some((lost, payload.to_vec())))
+        let packet = if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let Some((head, payload)) = buffer[..length].split_first_chunk() else { continue };
+            if !from.ip().is_loopback() {
+                continue;
             }
-            Err(_) => (before, None),
+            let lost = sequence.lost_before(head) * payload.len();
+            if head[1] & !MARKER != 0 {
+                continue; // no µ-law
+            }
+            (Instant::now(), Received::Audio { lost, payload: payload.to_vec() })
+        } else {
+            (before, Received::Nothing)
         };
         if packets.send(packet).is_err() {
             return;

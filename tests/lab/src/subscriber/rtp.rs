@@ -41,7 +41,7 @@ impl Sequence {
     }
 }
 
-/// An outgoing stream. Each call of a `send_…` method follows one of [`RtpStream::tick`].
+/// An outgoing stream. Each call of a method that sends follows one of [`RtpStream::tick`].
 pub struct RtpStream {
     socket: Arc<UdpSocket>,
     peer: SocketAddr,
@@ -80,22 +80,34 @@ impl RtpStream {
 
     /// Sends that a key is pressed, and from now on that it is held.
     pub fn press(&mut self, event: u8) {
-        self.send_pressed(event);
-        self.held = Some(event);
+        (self.pressed, self.held) = (self.timestamp, Some(event));
+        self.send_event(MARKER, event, VOLUME, u32::from(SAMPLES));
     }
 
-    /// Sends that the key that is held is released, if there is one.
-    pub fn release(&mut self) {
-        if let Some(event) = self.held.take() {
-            self.send_released(event);
+    /// Sends what a telephone does as long as no key is pressed or released.
+    pub fn send_nothing_new(&mut self) {
+        let samples = self.held_samples().wrapping_add(SAMPLES.into());
+        match self.held {
+            Some(event) => self.send_event(0, event, VOLUME, samples),
+            None => self.send_silence(),
         }
     }
 
-    /// Sends what a telephone does while nobody touches it.
-    pub fn send_nothing_new(&mut self) {
-        match self.held {
-            Some(event) => self.send_held(event),
+    /// Sends that the key that is held is released; silence if there is none.
+    pub fn release(&mut self) {
+        match self.held.take() {
+            Some(event) => (0..END_PACKETS).for_each(|_| self.send_end(event)),
             None => self.send_silence(),
+        }
+    }
+
+    /// The same, where each of the last packets has another time stamp.
+    pub fn release_with_other_stamps(&mut self) {
+        let event = self.held.take().expect("a key that is held");
+        for _ in 0..END_PACKETS {
+            self.send_end(event);
+            self.tick(1);
+            self.pressed = self.pressed.wrapping_add(SAMPLES.into());
         }
     }
 
@@ -111,29 +123,8 @@ impl RtpStream {
         self.send_silence();
     }
 
-    /// Sends that a key is pressed.
-    pub fn send_pressed(&mut self, event: u8) {
-        self.pressed = self.timestamp;
-        self.send_event(MARKER, event, VOLUME, u32::from(SAMPLES));
-    }
-
-    /// Sends that the key that was pressed last is held.
-    pub fn send_held(&mut self, event: u8) {
-        self.send_event(0, event, VOLUME, self.held_samples() + u32::from(SAMPLES));
-    }
-
-    /// Sends that the key that was pressed last is released.
-    pub fn send_released(&mut self, event: u8) {
-        (0..END_PACKETS).for_each(|_| self.send_event(0, event, END | VOLUME, self.held_samples()));
-    }
-
-    /// The same, where each of the last packets has another time stamp.
-    pub fn send_released_with_other_stamps(&mut self, event: u8) {
-        for _ in 0..END_PACKETS {
-            self.send_event(0, event, END | VOLUME, self.held_samples());
-            self.tick(1);
-            self.pressed = self.pressed.wrapping_add(SAMPLES.into());
-        }
+    fn send_end(&mut self, event: u8) {
+        self.send_event(0, event, END | VOLUME, self.held_samples());
     }
 
     /// How long ago the last key was pressed, in samples.
@@ -201,11 +192,11 @@ mod tests {
         let mouth = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut stream = RtpStream::new(Arc::new(mouth), ear.local_addr().unwrap());
         stream.tick(1);
-        stream.send_pressed(5);
+        stream.press(5);
         stream.tick(1);
-        stream.send_held(5);
+        stream.send_nothing_new();
         stream.tick(7);
-        stream.send_released(5);
+        stream.release();
         let (pressed, duration) = event_in(&ear);
         assert_eq!(duration, SAMPLES);
         assert_eq!(event_in(&ear), (pressed, 2 * SAMPLES));

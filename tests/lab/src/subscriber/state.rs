@@ -26,10 +26,12 @@ impl CallProgress {
         }
     }
 
-    pub(super) fn on_received(&mut self, at: Instant, what: &Received<'_>) {
+    pub(super) fn on_received(&mut self, at: Instant, what: &Received) {
         match what {
-            Received::Audio(payload) => self.hearing.hear(at, payload),
-            Received::Lost(samples) => self.hearing.miss(at, *samples),
+            Received::Audio { lost, payload } => {
+                self.hearing.miss(at, *lost);
+                self.hearing.hear(at, payload);
+            }
             Received::Nothing => self.heard_until = Some(at),
         }
         if self.is_over() {
@@ -60,24 +62,17 @@ impl CallState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `look` on the state, at each change and at intervals, until it returns something.
+    /// Runs `look` on the state, at each change, until it returns something.
     pub(super) fn wait<T>(
         &self,
         within: Duration,
         mut look: impl FnMut(&CallProgress) -> Option<T>,
     ) -> Option<T> {
-        const NOW_AND_THEN: Duration = Duration::from_millis(50);
-        let until = Instant::now() + within;
-        let mut state = self.lock();
-        loop {
-            if let Some(found) = look(&state) {
-                return Some(found);
-            }
-            if Instant::now() >= until {
-                return None;
-            }
-            let woken = self.changed.wait_timeout(state, NOW_AND_THEN);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let mut found = None;
+        drop(self.changed.wait_timeout_while(self.lock(), within, |state| {
+            found = look(state);
+            found.is_none()
+        }));
+        found
     }
 }

@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use super::rtp::SAMPLES;
 use super::ulaw;
 use crate::sounds::RATE;
 
@@ -12,8 +13,8 @@ const KEYPAD: [u8; 16] = [1, 2, 3, 12, 4, 5, 6, 13, 7, 8, 9, 14, 10, 0, 11, 15];
 /// Of each of the two tones, 12 dB below full scale.
 const AMPLITUDE: f64 = 8192.0;
 
-/// `samples` samples of a key with this RFC 4733 number, in µ-law.
-pub(super) fn pair(event: u8, samples: u16) -> Vec<u8> {
+/// The packet of this tick of a key with this RFC 4733 number, in µ-law.
+pub(super) fn packet(event: u8, tick: u16) -> Vec<u8> {
     let place = KEYPAD.iter().position(|key| *key == event).unwrap_or_default();
     let tone = |sample: u16| {
         let wave = |hertz: f64| (TAU * hertz * f64::from(sample) / f64::from(RATE)).sin();
@@ -21,5 +22,5 @@ pub(super) fn pair(event: u8, samples: u16) -> Vec<u8> {
         let sample = (AMPLITUDE * (wave(LOW[place / 4]) + wave(HIGH[place % 4]))) as i16;
         ulaw::encode(sample)
     };
-    (0..samples).map(tone).collect()
+    (tick * SAMPLES..(tick + 1) * SAMPLES).map(tone).collect()
 }

@@ -76,7 +76,7 @@ impl Caller {
             ear.changed.notify_all();
         })?;
         let begin = Instant::now();
-        let (callers, media) = ([self.number.clone()], handset.address()?.port());
+        let (callers, media) = ([self.number.clone()], handset.address.port());
         let signals = Arc::clone(&shared);
         let sipp = Sipp::place(line, telephone, &callers, media, 10, move |_, news| {
             signals.lock().on_signal(Instant::now(), news);

@@ -5,21 +5,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{HEARING_TIMEOUT, Line, Sipp, Subscriber};
+use super::{HEARING_TIMEOUT, Line, Subscriber};
 use crate::subscriber::sipp::Keying;
 
 impl Subscriber {
     /// Puts the call on hold.
     pub fn hold(&mut self) -> Result<&mut Self> {
-        self.wait_until_taken(|sipp| sipp.cue("Media: sendonly"))?;
-        Ok(self)
+        self.request("Media: sendonly")
     }
 
     /// Takes the call off hold. Skips prompts that the hold cut short.
     pub fn resume(&mut self) -> Result<&mut Self> {
         self.position = self.heard().len();
-        self.wait_until_taken(|sipp| sipp.cue("Media: sendrecv"))?;
-        Ok(self)
+        self.request("Media: sendrecv")
     }
 
     /// Sets RTP's time stamp.
@@ -58,7 +56,7 @@ impl Subscriber {
                     if keying == Keying::Both {
                         self.handset.key(&key.to_string(), pace, keying)?;
                     }
-                    self.wait_until_taken(|sipp| sipp.cue(&format!("Digit: {key}")))?;
+                    self.request(&format!("Digit: {key}"))?;
                     let tone = if keying == Keying::Info { pace.tone } else { Duration::ZERO };
                     sleep(tone + pace.gap);
                 }
@@ -69,13 +67,14 @@ impl Subscriber {
         Ok(self)
     }
 
-    /// Sends something and waits until it has been accepted.
-    fn wait_until_taken(&self, sends: impl FnOnce(&Sipp) -> Result<()>) -> Result<()> {
+    /// Sends this cue, and waits until its request has been accepted.
+    fn request(&mut self, cue: &str) -> Result<&mut Self> {
         let before = self.shared.lock().informed;
-        sends(&self.sipp)?;
+        self.sipp.cue(cue)?;
         let taken = self.shared.wait(HEARING_TIMEOUT, |state| {
             (state.informed > before || state.ending.is_some()).then_some(())
         });
-        taken.ok_or_else(|| self.failure("a request within the call was not taken"))
+        taken.ok_or_else(|| self.failure("a request within the call was not taken"))?;
+        Ok(self)
     }
 }
