@@ -8,6 +8,8 @@ use super::rtp::EVENT_PAYLOAD;
 use super::sipp::{Keying, Line};
 use crate::asterisk::Phone;
 
+const BEGIN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"lab\">\n";
+
 const DIALOG: &str =
     "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{branch}
 From: <sip:{from}@[local_ip]:[local_port]>;tag=[pid]c[call_number]
@@ -35,7 +37,7 @@ pub(super) fn call(line: &Line, telephone: Option<&Phone>, media: u16) -> String
         None => "0000000000",
     };
     let dialog = DIALOG.replace("{from}", from);
-    let mut xml = begin("call") + &invite(line, &dialog, "1", "");
+    let mut xml = BEGIN.to_owned() + &invite(line, &dialog, "1", "");
     let sequence = if telephone.is_some() {
         xml += "<recv response=\"401\" auth=\"true\"/>\n";
         xml += &send("ACK", "1", &dialog, CALLED, "", "");
@@ -66,22 +68,15 @@ pub(super) fn register(number: &str) -> String {
     let register = |sequence, headers| {
         send("REGISTER", sequence, &dialog, "sip:[remote_ip]:[remote_port]", headers, "")
     };
-    begin("register")
+    BEGIN.to_owned()
         + &register("1", "Expires: 300\n")
         + "<recv response=\"401\" auth=\"true\"/>\n"
         + &register("2", "Expires: 300\n[authentication]\n")
         + "<recv response=\"200\"/>\n</scenario>\n"
 }
 
-fn begin(name: &str) -> String {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{name}\">\n")
-}
-
 fn invite(line: &Line, dialog: &str, sequence: &str, proof: &str) -> String {
-    let offers_events = match line.keying {
-        Keying::Events | Keying::OtherStamps | Keying::AmongSilence | Keying::Both => true,
-        Keying::Info | Keying::Tones => false,
-    };
+    let offers_events = !matches!(line.keying, Keying::Info | Keying::Tones);
     let privacy = if line.is_anonymous { "Privacy: id\n" } else { "" };
     let fax = if line.offers_fax { "m=image 9 udptl t38\na=T38FaxVersion:0\n" } else { "" };
     let sdp = sdp("1", offers_events, &format!("a=ptime:20\n{fax}"));

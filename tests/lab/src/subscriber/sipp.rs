@@ -109,7 +109,7 @@ impl Sipp {
         callers: &[String],
         media: u16,
         rate: u32,
-        news: impl FnMut(usize, CallSignal) + Send + 'static,
+        mut news: impl FnMut(usize, CallSignal) + Send + 'static,
     ) -> Result<Self> {
         if let Some(phone) = telephone {
             register(line.sip, phone)?;
@@ -134,8 +134,9 @@ impl Sipp {
         let mut child = Child::spawn("SIPp", command)?;
         let twin = accept(&listener, &mut child)
             .with_context(|| format!("SIPp: {}", errors(folder.path())))?;
-        let reading = twin.try_clone()?;
-        spawn(move || read(reading, news));
+        let messages = BufReader::new(twin.try_clone()?).split(ESCAPE).map_while(Result::ok);
+        let signals = messages.filter_map(|message| parse(&String::from_utf8_lossy(&message)));
+        spawn(move || signals.for_each(|(call, signal)| news(call, signal)));
         Ok(Self { _child: child, twin, token, folder })
     }
 
@@ -206,36 +207,21 @@ fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     Ok(stream)
 }
 
-fn read(stream: TcpStream, mut news: impl FnMut(usize, CallSignal)) {
-    for message in BufReader::new(stream).split(ESCAPE).map_while(Result::ok) {
-        if let Some((call, what)) = parse(&String::from_utf8_lossy(&message)) {
-            news(call, what);
-        }
-    }
-}
-
+/// A report from the scenario, or from SIPp when it gives up a call.
 fn parse(message: &str) -> Option<(usize, CallSignal)> {
-    let header = |name: &str| {
-        message.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    };
-    let (call, _token) = header("Call-ID")?.strip_prefix("call-")?.split_once('-')?;
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let [_call_id, call, what @ ..] = &*words else { return None };
+    let (call, _token) = call.strip_prefix("call-")?.split_once('-')?;
     let call = call.parse::<usize>().ok()?.checked_sub(1)?;
-    if header("internal-cmd").is_some() {
-        return Some((call, CallSignal::Over(Ending::ByUs)));
-    }
-    let mut words = header("Event")?.split(' ');
-    let what = match words.next()? {
-        "answered" => CallSignal::Answered(words.next()?.parse().ok()?),
-        "informed" => CallSignal::Informed,
-        "hung-up" => CallSignal::Over(Ending::ByUs),
-        "ended" => CallSignal::Over(Ending::ByThem),
-        "refused" => CallSignal::Over(Ending::Refused),
+    let signal = match what {
+        ["Event:", "answered", peer, ..] => CallSignal::Answered(peer.parse().ok()?),
+        ["Event:", "informed", ..] => CallSignal::Informed,
+        ["Event:", "hung-up", ..] | ["internal-cmd:", ..] => CallSignal::Over(Ending::ByUs),
+        ["Event:", "ended", ..] => CallSignal::Over(Ending::ByThem),
+        ["Event:", "refused", ..] => CallSignal::Over(Ending::Refused),
         _ => return None,
     };
-    Some((call, what))
+    Some((call, signal))
 }
 
 fn errors(folder: &Path) -> String {

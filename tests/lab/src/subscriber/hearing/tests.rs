@@ -12,15 +12,24 @@ fn quiet(length: usize) -> Vec<u8> {
     vec![ulaw::SILENCE; length]
 }
 
+/// When the first packet of a stream comes.
+static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// Hears a stream in packets of 20 ms.
 fn hear(stream: &[Vec<u8>]) -> Vec<Heard> {
-    hear_from(Instant::now(), stream)
+    hear_without(&[], stream)
 }
 
-fn hear_from(begin: Instant, stream: &[Vec<u8>]) -> Vec<Heard> {
+/// The same, of which some packets never arrive.
+fn hear_without(lost: &[usize], stream: &[Vec<u8>]) -> Vec<Heard> {
     let mut hearing = Hearing::new(Library::guidance());
     for (index, packet) in stream.concat().chunks(PACKET).enumerate() {
-        hearing.hear(begin + Duration::from_millis(20) * u32::try_from(index).unwrap(), packet);
+        let at = *BEGIN + Duration::from_millis(20) * u32::try_from(index).unwrap();
+        if lost.contains(&index) {
+            hearing.miss(at, packet.len());
+        } else {
+            hearing.hear(at, packet);
+        }
     }
     hearing.heard
 }
@@ -63,28 +72,15 @@ fn a_guidance_whose_beginning_is_missing_is_not_whole() {
     assert!(!heard[0].whole && heard[0].from > 15_000, "{heard:?}");
 }
 
-/// Hears the sounds with quiet around them, of which some packets never arrive.
-fn hear_without(lost: &[usize], sounds: &[&str]) -> Vec<Heard> {
-    let mut stream = vec![quiet(1000)];
-    stream.extend(sounds.iter().flat_map(|name| [samples(name), quiet(1000)]));
-    let mut hearing = Hearing::new(Library::guidance());
-    for (index, packet) in stream.concat().chunks(PACKET).enumerate() {
-        if lost.contains(&index) {
-            hearing.miss(Instant::now(), packet.len());
-        } else {
-            hearing.hear(Instant::now(), packet);
-        }
-    }
-    hearing.heard
-}
-
 #[test]
 fn a_packet_that_never_arrived_ends_no_guidance() {
-    let whole = hear_without(&[], &["menu", "completed"]);
+    let [menu, completed] = ["menu", "completed"].map(samples);
+    let stream = [quiet(1000), menu, quiet(1000), completed, quiet(1000)];
+    let whole = hear(&stream);
     // In the quiet, at the first sound, in its midst, several in a row, and at its end.
-    let last = (1000 + samples("menu").len()) / PACKET;
+    let last = stream[..2].concat().len() / PACKET;
     for lost in [&[3][..], &[6], &[7], &[100], &[100, 101, 102, 110], &[last - 1], &[last]] {
-        let heard = hear_without(lost, &["menu", "completed"]);
+        let heard = hear_without(lost, &stream);
         assert_eq!(names(&heard), ["menu", "completed"], "{lost:?}");
         let edges = |heard: &[Heard]| -> Vec<(usize, bool)> {
             heard.iter().map(|heard| (heard.from, heard.whole)).collect()
@@ -95,12 +91,11 @@ fn a_packet_that_never_arrived_ends_no_guidance() {
 
 #[test]
 fn a_guidance_that_stops_in_a_packet_that_never_arrived_is_not_whole() {
-    let mut hearing = Hearing::new(Library::guidance());
-    hearing.hear(Instant::now(), &samples("menu")[..24_000]);
-    hearing.miss(Instant::now(), PACKET);
-    hearing.hear(Instant::now(), &[quiet(800), samples("completed"), quiet(800)].concat());
-    assert_eq!(names(&hearing.heard), ["menu", "completed"]);
-    assert!(!hearing.heard[0].whole && hearing.heard[1].whole, "{:?}", hearing.heard);
+    let cut = samples("menu")[..24_000].to_vec();
+    let stream = [cut, quiet(PACKET), quiet(800), samples("completed"), quiet(800)];
+    let heard = hear_without(&[24_000 / PACKET], &stream);
+    assert_eq!(names(&heard), ["menu", "completed"]);
+    assert!(!heard[0].whole && heard[1].whole, "{heard:?}");
 }
 
 #[test]
@@ -137,9 +132,8 @@ fn silence_is_nothing() {
 
 #[test]
 fn a_sound_begins_with_the_packet_of_its_first_sample() {
-    let begin = Instant::now();
-    let heard = hear_from(begin, &[quiet(PACKET * 100), samples("redial")]);
-    assert_eq!(heard[0].started - begin, Duration::from_secs(2));
+    let heard = hear(&[quiet(PACKET * 100), samples("redial")]);
+    assert_eq!(heard[0].started - *BEGIN, Duration::from_secs(2));
     assert_eq!(heard[0].from, 0);
 }
 
