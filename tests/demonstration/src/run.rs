@@ -203,7 +203,7 @@ async fn watch(system: &mut DemonstrationServers) -> Result<&'static str> {
     loop {
         for child in [&mut system.daemon.child, &mut system.asterisk.child] {
             if child.exit_status()?.is_some() {
-                return Ok(child.name());
+                return Ok(child.name);
             }
         }
         if system.postgres.has_ended()? {

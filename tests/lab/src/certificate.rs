@@ -24,7 +24,8 @@ pub fn keep_in(folder: &Path) -> Result<()> {
 
 /// Creates new ones in `folder`; the certificate ends at this time.
 pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
-    let mut parameters = parameters(&["localhost", "127.0.0.1", "::1"])?;
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut parameters = CertificateParams::new(names)?;
     parameters.not_after = date_time_ymd(1970, 1, 1) + ends.duration_since(UNIX_EPOCH)?;
     let key = KeyPair::generate()?;
     write(folder, &key, &parameters.self_signed(&key)?)
@@ -33,18 +34,14 @@ pub fn make_in(folder: &Path, ends: SystemTime) -> Result<()> {
 /// Creates a private authority's `ca.pem` in `folder`, and `certificate.pem` and `key.pem`, which
 /// it has certified for these names and addresses.
 pub fn certify_in(folder: &Path, names: &[&str]) -> Result<()> {
+    let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, secret());
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate()?;
     fs::write(folder.join("ca.pem"), authority.self_signed(&authority_key)?.pem())?;
     let (issuer, key) = (Issuer::new(authority, authority_key), KeyPair::generate()?);
-    write(folder, &key, &parameters(names)?.signed_by(&key, &issuer)?)
-}
-
-fn parameters(names: &[&str]) -> Result<CertificateParams> {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    Ok(CertificateParams::new(names)?)
+    write(folder, &key, &CertificateParams::new(names)?.signed_by(&key, &issuer)?)
 }
 
 fn write(folder: &Path, key: &KeyPair, certificate: &Certificate) -> Result<()> {

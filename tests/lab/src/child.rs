@@ -8,8 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::process::{self, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{LazyLock, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,8 @@ type StartRequest = (Command, Sender<io::Result<process::Child>>);
 /// A process; killed when dropped.
 #[derive(Debug)]
 pub struct Child {
-    name: &'static str,
+    /// Its name in messages.
+    pub name: &'static str,
     process: process::Child,
     log: Option<PathBuf>,
 }
@@ -49,11 +50,6 @@ impl Child {
         let mut child = Self::spawn(name, command)?;
         child.log = Some(log);
         Ok(child)
-    }
-
-    /// Its name in messages.
-    pub fn name(&self) -> &'static str {
-        self.name
     }
 
     /// Its process id.
@@ -131,8 +127,7 @@ impl Drop for Child {
 
 /// Starts `command` on the thread that lives as long as this process.
 fn spawn(command: Command) -> io::Result<process::Child> {
-    static STARTER: OnceLock<Sender<StartRequest>> = OnceLock::new();
-    let starter = STARTER.get_or_init(|| {
+    static STARTER: LazyLock<Sender<StartRequest>> = LazyLock::new(|| {
         let (requests, received) = channel::<StartRequest>();
         std::thread::spawn(move || {
             for (mut command, reply) in received {
@@ -142,7 +137,7 @@ fn spawn(command: Command) -> io::Result<process::Child> {
         requests
     });
     let (reply, child) = channel();
-    starter.send((command, reply)).map_err(io::Error::other)?;
+    STARTER.send((command, reply)).map_err(io::Error::other)?;
     child.recv().map_err(io::Error::other)?
 }
 

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::asterisk::{ARI_USER, AsteriskSetup, CARRIER};
 use crate::child::{self, Child};
 use crate::postgres::Database;
-use crate::{certificate, ports, repository, secret};
+use crate::{certificate, ports, secret, sounds};
 
 /// Variables that lift the rate limits of logins and connections.
 pub const NO_LIMITS: [(&str, &str); 4] = [
@@ -34,25 +34,21 @@ const READY_TIMEOUT: Duration = Duration::from_mins(1);
 /// The way to one Asterisk.
 #[derive(Debug, Clone)]
 struct Ari {
-    address: SocketAddr,
+    /// Its table in a configuration, without the table's name and the password's file.
+    settings: String,
     password: String,
-    etc: PathBuf,
 }
 
 impl Ari {
     fn from_setup(asterisk: &AsteriskSetup) -> Self {
-        let (address, password) = (asterisk.ari, asterisk.ari_password.clone());
-        Self { address, password, etc: asterisk.etc() }
-    }
-
-    /// The table of a configuration, with its name and that of the file that holds the password.
-    fn table(&self, name: &str, password: &str) -> String {
-        let sounds = repository().join("asterisk/sounds/ja/karipass");
-        let (address, sounds, etc) = (self.address, sounds.display(), self.etc.display());
-        format!(
-            "{name}\nurl = \"http://{address}\"\nuser = \"{ARI_USER}\"\n\
-             password_file = \"{password}\"\nsounds_dir = \"{sounds}\"\nconfig_dir = \"{etc}\"\n\n"
-        )
+        let (address, sounds, etc) = (asterisk.ari, sounds::folder(), asterisk.etc());
+        let settings = format!(
+            "url = \"http://{address}\"\nuser = \"{ARI_USER}\"\n\
+             sounds_dir = \"{}\"\nconfig_dir = \"{}\"\n",
+            sounds.display(),
+            etc.display()
+        );
+        Self { settings, password: asterisk.ari_password.clone() }
     }
 }
 
@@ -130,7 +126,9 @@ impl DaemonSetup {
     fn configuration(&self, owner: &str) -> String {
         let Self { https, operators, asterisks, .. } = self;
         let name = if asterisks.len() == 1 { "[ari]" } else { "[[ari]]" };
-        let table = |(index, ari): (usize, &Ari)| ari.table(name, &password_file(index));
+        let table = |(index, Ari { settings, .. }): (usize, &Ari)| {
+            format!("{name}\npassword_file = \"{}\"\n{settings}\n", password_file(index))
+        };
         let tables: String = asterisks.iter().enumerate().map(table).collect();
         format!(
             "{tables}[database]\nurl_file = \"database.url\"\n{owner}\n\
@@ -161,13 +159,12 @@ impl DaemonSetup {
 
     /// `karipass` with the owner's rights, for `migrate`, `contracts` and `audit`.
     pub fn operator(&self) -> Command {
-        let mut command = child::server("KILL", &[]);
-        command.arg(&self.karipass);
-        self.configured(command, "operator.toml")
+        self.command("KILL", "operator.toml")
     }
 
-    fn configured(&self, mut command: Command, configuration: &str) -> Command {
-        command.arg("--config").arg(self.folder.join(configuration));
+    fn command(&self, signal: &str, configuration: &str) -> Command {
+        let mut command = child::server(signal, &[]);
+        command.arg(&self.karipass).arg("--config").arg(self.folder.join(configuration));
         command.env_clear().envs(self.variables.iter().cloned());
         command
     }
@@ -188,9 +185,7 @@ impl DaemonSetup {
     }
 
     fn spawn(&self) -> Result<Child> {
-        let mut command = child::server("TERM", &[]);
-        command.arg(&self.karipass);
-        let mut command = self.configured(command, "karipass.toml");
+        let mut command = self.command("TERM", "karipass.toml");
         command.arg("serve");
         Child::spawn_logging("karipass", command, self.log())
     }
@@ -264,12 +259,9 @@ fn password_file(asterisk: usize) -> String {
 
 /// Writes a file that only its owner can read.
 pub fn write_secret(file: &Path, text: &str) -> Result<()> {
-    if file.exists() {
-        fs::remove_file(file)?;
-    }
-    let mut file = File::options().create_new(true).write(true).mode(0o600).open(file)?;
-    file.write_all(text.as_bytes())?;
-    Ok(())
+    let mut options = File::options();
+    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(file)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// Status and body of a plain HTTP GET; status 0 without an answer.

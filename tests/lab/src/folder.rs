@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use tempfile::TempDir;
 
@@ -19,7 +19,13 @@ const SCRIPT: &str = r#"
     for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$@" && exit; sleep 1; done
 "#;
 
-static REMOVER: Mutex<Option<ChildStdin>> = Mutex::new(None);
+static REMOVER: LazyLock<Mutex<ChildStdin>> = LazyLock::new(|| {
+    let mut command = Command::new("sh");
+    // In a separate group, so that Ctrl-C in the terminal does not reach it.
+    command.args(["-c", SCRIPT]).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    Mutex::new(command.spawn().expect("a shell").stdin.expect("its pipe"))
+});
 
 /// A fresh folder whose name begins with `prefix`.
 pub fn temporary(prefix: &str) -> io::Result<TempDir> {
@@ -34,19 +40,6 @@ pub fn for_socket(prefix: &str) -> io::Result<TempDir> {
 /// The same below `parent`.
 pub fn temporary_in(parent: &Path, prefix: &str) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
-    let mut remover = REMOVER.lock().unwrap_or_else(PoisonError::into_inner);
-    let pipe = match &mut *remover {
-        Some(pipe) => pipe,
-        empty => empty.insert(start_remover()?),
-    };
-    writeln!(pipe, "{}", folder.path().display())?;
+    writeln!(REMOVER.lock().unwrap(), "{}", folder.path().display())?;
     Ok(folder)
-}
-
-fn start_remover() -> io::Result<ChildStdin> {
-    let mut command = Command::new("sh");
-    // In a separate group, so that Ctrl-C in the terminal does not reach it.
-    command.args(["-c", SCRIPT]).process_group(0);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn()?.stdin.ok_or_else(|| io::Error::other("no pipe to the shell"))
 }

@@ -1,6 +1,6 @@
 //! Lighthouse, which examines a page in Chromium.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -38,8 +38,7 @@ impl Report {
             .arg(format!("--chrome-flags={CHROMIUM_FLAGS}"))
             .env("CHROME_PATH", CHROMIUM)
             .env("HOME", home.path())
-            .env("TMPDIR", home.path())
-            .stdin(Stdio::null());
+            .env("TMPDIR", home.path());
         if let Some(cookies) = cookies {
             command.arg(format!("--extra-headers={}", json!({ "Cookie": cookies })));
         }

@@ -1,5 +1,6 @@
 //! The guidance's files: their folder, their words, and their samples.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,6 +20,11 @@ pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
+/// Their folder.
+pub fn folder() -> PathBuf {
+    repository().join("asterisk/sounds/ja/karipass")
+}
+
 /// How long a sound takes.
 pub fn length(name: &str) -> Result<Duration> {
     Ok(Duration::from_secs(samples(name)?.len() as u64) / RATE)
@@ -26,8 +32,7 @@ pub fn length(name: &str) -> Result<Duration> {
 
 /// A sound's samples; an error unless it is 16-bit 8 kHz mono.
 pub fn samples(name: &str) -> Result<Vec<i16>> {
-    let folder = repository().join("asterisk/sounds/ja/karipass");
-    let path = folder.join(name).with_extension("wav");
+    let path = folder().join(name).with_extension("wav");
     let mut reader = hound::WavReader::open(&path).with_context(|| path.display().to_string())?;
     let spec = reader.spec();
     ensure!(

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::child::{self, Child};
-use crate::{folder, ports, repository, secret};
+use crate::{folder, ports, repository, secret, sounds};
 
 const BOOT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Files whose absence Asterisk logs; every PBX has them.
@@ -97,8 +97,7 @@ impl AsteriskSetup {
         self.make_folders()?;
         let etc = self.etc();
         child::run("cp", Command::new("cp").arg("-r").arg(from.join(".")).arg(&etc))?;
-        let options = fs::read_to_string(etc.join("asterisk.conf"))?;
-        fs::write(etc.join("asterisk.conf"), format!("{}\n{options}", self.directories()))?;
+        self.write_options(&fs::read_to_string(etc.join("asterisk.conf"))?)?;
         self.link_data()?;
         self.has_configuration = true;
         Ok(self)
@@ -111,11 +110,7 @@ impl AsteriskSetup {
 
     fn command(&self) -> Command {
         let mut command = child::server("TERM", &[]);
-        command
-            .arg(&self.program)
-            .arg("-C")
-            .arg(self.etc().join("asterisk.conf"))
-            .stdin(Stdio::null());
+        command.arg(&self.program).arg("-C").arg(self.etc().join("asterisk.conf"));
         command
     }
 
@@ -144,16 +139,13 @@ impl AsteriskSetup {
     }
 
     fn make_folders(&self) -> Result<()> {
-        let etc = self.etc();
-        for old in [&etc, &self.folder.join("data")] {
-            if old.exists() {
-                fs::remove_dir_all(old)?;
-            }
+        for old in ["etc", "data"] {
+            let _ = fs::remove_dir_all(self.folder.join(old)); // the first time there is none
         }
         for folder in ["etc", "lib", "spool", "log", "data/sounds/ja"] {
             fs::create_dir_all(self.folder.join(folder))?;
         }
-        Ok(fs::set_permissions(&etc, fs::Permissions::from_mode(0o700))?)
+        Ok(fs::set_permissions(self.etc(), fs::Permissions::from_mode(0o700))?)
     }
 
     fn lay_out(&self) -> Result<()> {
@@ -163,25 +155,25 @@ impl AsteriskSetup {
         for name in EMPTY.split(' ') {
             fs::write(etc.join(name).with_extension("conf"), "")?;
         }
-        let options = fs::read_to_string(repository().join("asterisk/etc/asterisk.conf"))?;
-        let directories = self.directories();
+        let options = fs::read_to_string(etc.join("asterisk.conf"))?;
         // Asterisk looks for files that this one includes in its built-in folder.
         let local = format!("\"{}/", etc.join("karipass.d").display());
-        let options = options.replace("\"karipass.d/", &local);
-        fs::write(etc.join("asterisk.conf"), format!("{directories}\n{options}"))?;
+        self.write_options(&options.replace("\"karipass.d/", &local))?;
         self.write_local()?;
         self.link_data()
     }
 
-    fn directories(&self) -> String {
+    /// Writes `asterisk.conf`: the folders, and these options.
+    fn write_options(&self, options: &str) -> Result<()> {
         let (own, run) = (self.folder.display(), self.run.path().display());
         let modules = self.modules.display();
-        format!(
+        let text = format!(
             "[directories]\nastetcdir = {own}/etc\nastmoddir = {modules}\nastvarlibdir = {own}/lib\n\
              astdbdir = {own}/lib\nastkeydir = {own}/lib\nastdatadir = {own}/data\n\
              astagidir = {own}/lib\nastspooldir = {own}/spool\nastrundir = {run}\n\
-             astlogdir = {own}/log\nastsbindir = {own}/lib\n"
-        )
+             astlogdir = {own}/log\nastsbindir = {own}/lib\n\n{options}"
+        );
+        Ok(fs::write(self.etc().join("asterisk.conf"), text)?)
     }
 
     fn write_local(&self) -> Result<()> {
@@ -209,8 +201,7 @@ impl AsteriskSetup {
                 symlink(entry.path(), data.join(entry.file_name()))?;
             }
         }
-        let sounds = repository().join("asterisk/sounds/ja/karipass");
-        Ok(symlink(sounds, data.join("sounds/ja/karipass"))?)
+        Ok(symlink(sounds::folder(), data.join("sounds/ja/karipass"))?)
     }
 }
 
@@ -231,15 +222,8 @@ fn installation() -> Result<[PathBuf; 4]> {
 
 /// Copies the samples and the dialplan into `etc`, with an empty folder for local files.
 pub fn copy_samples(etc: &Path) -> Result<()> {
-    for samples in ["asterisk/etc", "dialplan"] {
-        let from = repository().join(samples);
-        for entry in fs::read_dir(&from).with_context(|| from.display().to_string())? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "conf") {
-                fs::copy(&path, etc.join(path.file_name().unwrap_or_default()))?;
-            }
-        }
-    }
+    let samples = ["asterisk/etc/.", "dialplan/."].map(|samples| repository().join(samples));
+    child::run("cp", Command::new("cp").arg("-r").args(samples).arg(etc))?;
     Ok(fs::create_dir(etc.join("karipass.d"))?)
 }
 

@@ -96,9 +96,7 @@ impl Postgres {
 
     fn make_data_folder(&self) -> Result<PathBuf> {
         let data = self.data();
-        if data.exists() {
-            fs::remove_dir_all(&data)?;
-        }
+        let _ = fs::remove_dir_all(&data); // an interrupted start's, if there is one
         fs::create_dir(&data)?;
         fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
         give_to_server(&data)?;
@@ -107,7 +105,7 @@ impl Postgres {
 
     /// Starts the postmaster and waits until it takes connections.
     pub fn start(&self) -> Result<()> {
-        self.start_with(&["listen_addresses="])
+        self.start_with(&[])
     }
 
     /// Restarts it with a listener on an address of loopback too, with the certificate and key of
@@ -115,33 +113,31 @@ impl Postgres {
     ///
     /// The address is unique, since the port is the one in the socket's name.
     pub fn demand_tls(&self, folder: &Path) -> Result<Ipv4Addr> {
-        self.stop(ShutdownMode::Fast)?;
         for file in ["certificate.pem", "key.pem"] {
             write_for_server(&self.data().join(file), &fs::read_to_string(folder.join(file))?)?;
         }
         let tls = ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=key.pem"];
-        self.start_with_address(HBA, &tls)
+        self.restart_with_address(HBA, &tls)
     }
 
     /// Restarts it with the authentication of Debian's package, and a listener on an address of
     /// loopback. Only the system's users have access over the socket then.
     pub fn authenticate_as_debian(&self) -> Result<Ipv4Addr> {
-        self.stop(ShutdownMode::Fast)?;
-        self.start_with_address(DEBIANS_HBA, &[])
+        self.restart_with_address(DEBIANS_HBA, &[])
     }
 
-    fn start_with_address(&self, hba: &str, settings: &[&str]) -> Result<Ipv4Addr> {
+    fn restart_with_address(&self, hba: &str, settings: &[&str]) -> Result<Ipv4Addr> {
         write_for_server(&self.data().join("pg_hba.conf"), hba)?;
         let address = Ipv4Addr::new(127, 77, rand::random(), rand::random_range(1..255));
         let listen = format!("listen_addresses={address}");
-        self.start_with(&[&[listen.as_str()], settings].concat())?;
+        self.restart_with(&[&[listen.as_str()], settings].concat())?;
         Ok(address)
     }
 
     /// Restarts it with further settings, such as `shared_buffers=1GB`.
     pub fn restart_with(&self, settings: &[&str]) -> Result<()> {
         self.stop(ShutdownMode::Fast)?;
-        self.start_with(&[&["listen_addresses="], settings].concat())
+        self.start_with(settings)
     }
 
     fn start_with(&self, settings: &[&str]) -> Result<()> {
@@ -152,6 +148,7 @@ impl Postgres {
         let socket = format!("unix_socket_directories={}", self.socket_folder().display());
         let usual = [
             &socket,
+            "listen_addresses=", // unless a further setting says another
             "port=5432",
             "max_connections=200",
             // For a standby that is away for a while.

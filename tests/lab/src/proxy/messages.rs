@@ -18,8 +18,6 @@ const WRITES: [&[u8]; 3] = [b"INSERT INTO ", b"UPDATE ", b"DELETE FROM "];
 /// The messages of one client.
 pub(super) struct Messages {
     from: BufReader<OwnedReadHalf>,
-    drops_options: bool,
-    has_started: bool,
     in_transaction: bool,
     /// The bytes of the transaction so far.
     transaction: Vec<u8>,
@@ -53,25 +51,21 @@ impl Group {
 }
 
 impl Messages {
-    pub(super) fn new(from: OwnedReadHalf, drops_options: bool) -> Self {
-        Self {
-            from: BufReader::new(from),
-            drops_options,
-            has_started: false,
-            in_transaction: false,
-            transaction: Vec::new(),
-            writing: HashSet::new(),
-        }
+    pub(super) fn new(from: OwnedReadHalf) -> Self {
+        let (from, transaction, writing) = (BufReader::new(from), Vec::new(), HashSet::new());
+        Self { from, in_transaction: false, transaction, writing }
+    }
+
+    /// The startup packet, which comes first.
+    pub(super) async fn start(&mut self, drops_options: bool) -> Option<Group> {
+        let (mut group, start) = (Group::default(), self.read_content().await?);
+        group.push(&if drops_options { without_options(&start) } else { start });
+        Some(group)
     }
 
     /// The next group; `None` once the client is gone.
     pub(super) async fn next(&mut self) -> Option<Group> {
         let mut group = Group::default();
-        if !std::mem::replace(&mut self.has_started, true) {
-            let start = self.read_content().await?;
-            group.push(&if self.drops_options { without_options(&start) } else { start });
-            return Some(group);
-        }
         loop {
             let kind = self.from.read_u8().await.ok()?;
             let content = self.read_content().await?;

@@ -177,22 +177,15 @@ async fn accept(listener: UnixListener, server: PathBuf, shared: Arc<ProxyState>
     }
 }
 
-/// The end of a client's connection.
-struct Cut {
-    group: Group,
-    /// Whether to wait until the server has answered.
-    waits: bool,
-}
-
 async fn pass(client: UnixStream, server: UnixStream, shared: Arc<ProxyState>) {
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let mut messages = Messages::new(from_client, shared.drops_options.load(Ordering::Relaxed));
+    let mut messages = Messages::new(from_client);
     let cut = tokio::select! {
         cut = forward(&mut messages, &mut to_server, &shared) => cut,
         () = back(&mut from_server, &mut to_client, &shared) => None,
     };
-    let Some(Cut { group, waits }) = cut else { return };
+    let Some((group, waits)) = cut else { return };
     let client = waits.then_some((messages, to_client));
     if to_server.write_all(&group.bytes).await.is_ok() && to_server.shutdown().await.is_ok() {
         // Until the server has answered everything and closed the connection.
@@ -201,14 +194,15 @@ async fn pass(client: UnixStream, server: UnixStream, shared: Arc<ProxyState>) {
     drop(client);
 }
 
-/// Forwards the client's messages, until the end or a cut after which the server still gets data.
+/// Forwards the client's messages, until the end or a cut. If the server still gets the cut's
+/// messages, returns them, and whether the client waits until the server has answered.
 async fn forward(
     messages: &mut Messages,
     to: &mut OwnedWriteHalf,
     shared: &ProxyState,
-) -> Option<Cut> {
+) -> Option<(Group, bool)> {
+    let mut group = messages.start(shared.drops_options.load(Ordering::Relaxed)).await?;
     loop {
-        let group = messages.next().await?;
         shared.wait_while(|fault| fault == Fault::Stall).await;
         let occurring = shared.fault_at(&group);
         match occurring {
@@ -219,10 +213,11 @@ async fn forward(
                 shared.fault.send_replace(Fault::Stall);
             }
             Fault::CutBefore(_) => return None,
-            Fault::CutAfter(_) => return Some(Cut { group, waits: false }),
-            Fault::CutAnswer(_) => return Some(Cut { group, waits: true }),
+            Fault::CutAfter(_) => return Some((group, false)),
+            Fault::CutAnswer(_) => return Some((group, true)),
         }
         to.write_all(&group.bytes).await.ok()?;
+        group = messages.next().await?;
     }
 }
 
