@@ -113,12 +113,14 @@ impl CallReport {
     }
 
     /// Reports the result of storing a temporary password. A failure was logged where it arose.
-    pub(super) fn report_store_result(&self, login: PhoneNumber, result: StoreResult) {
+    pub(super) fn report_store_result(&self, login_number: PhoneNumber, result: StoreResult) {
         let unit = self.unit.map(AuthUnit::as_str);
         match result {
-            StoreResult::Stored => info!(event = "stored", ?login, unit, "password stored"),
+            StoreResult::Stored => {
+                info!(event = "stored", login = ?login_number, unit, "password stored");
+            }
             StoreResult::Refused => {
-                info!(event = "store_refused", ?login, unit, "password not stored");
+                info!(event = "store_refused", login = ?login_number, unit, "password not stored");
             }
             StoreResult::Unreachable => {}
         }

@@ -35,7 +35,7 @@ struct CallTask {
     /// The caller's contract, once it has been looked up.
     contract_number: Option<PhoneNumber>,
     /// The login number whose password is being stored.
-    login: Option<PhoneNumber>,
+    login_number: Option<PhoneNumber>,
     call: Call,
     commands: CommandQueue,
     /// The hash of a password that the caller has not confirmed yet.
@@ -85,7 +85,7 @@ pub(super) async fn run(
         channel,
         caller,
         contract_number: None,
-        login: None,
+        login_number: None,
         call,
         hash_ahead: None,
         pending_reply: None,
@@ -180,8 +180,8 @@ impl CallTask {
                 if let Input::LookedUp(LookupResult::Found(contract)) = &input {
                     self.contract_number = Some(contract.number);
                 }
-                if let (Input::Stored(result), Some(login)) = (&input, self.login) {
-                    self.report.report_store_result(login, *result);
+                if let (Input::Stored(result), Some(login_number)) = (&input, self.login_number) {
+                    self.report.report_store_result(login_number, *result);
                 }
                 input
             }
@@ -209,7 +209,7 @@ impl CallTask {
                 }
                 Output::DiscardHash => self.hash_ahead = None,
                 Output::Store(password) => {
-                    self.login = Some(password.login);
+                    self.login_number = Some(password.login_number);
                     let (asterisk, channel) =
                         (Arc::clone(&self.asterisk), Arc::clone(&self.channel));
                     let stored = store(asterisk, channel, password, self.hash_ahead.take());

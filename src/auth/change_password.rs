@@ -45,7 +45,7 @@ impl AuthService {
     ) -> Result<PasswordVerdict<SessionToken>, AuthError> {
         let ChangePassword { token, audience, access, current, form, address, may_void, .. } =
             request;
-        let (login, session) = (access.login, token.digest(audience));
+        let (number, session) = (access.login_number, token.digest(audience));
         let mut change = ChangeRequest {
             contract_number: access.contract_number,
             source: AuditSource::Site(Some(address)),
@@ -57,7 +57,7 @@ impl AuthService {
         let new = match new {
             Ok(new) => new,
             Err(reasons) => {
-                self.refuse_password(&change, login, ChangeOutcome::Rejected).await?;
+                self.refuse_password(&change, number, ChangeOutcome::Rejected).await?;
                 return Ok(PasswordVerdict::Rejected(reasons));
             }
         };
@@ -66,15 +66,15 @@ impl AuthService {
             return Ok(PasswordVerdict::SessionOver);
         };
         let Some(stored) = credential.password_hash.clone() else {
-            self.refuse_password(&change, login, ChangeOutcome::Void).await?;
-            return Ok(PasswordVerdict::CredentialVoid(login));
+            self.refuse_password(&change, number, ChangeOutcome::Void).await?;
+            return Ok(PasswordVerdict::CredentialVoid(number));
         };
         if credential.voids_on_next_failure() && !may_void {
             return Ok(PasswordVerdict::WouldVoid);
         }
         let entry = form.as_ref().map(|form| form.entry_key(credential.id, &current));
         change.entries.extend(entry);
-        let comparison = match self.compare(login, current, Some(stored), None, address).await? {
+        let comparison = match self.compare(number, current, Some(stored), None, address).await? {
             Verification::Match(_) => {
                 let salt = Salt::draw(&mut rand::rng());
                 let hash = self.hasher.hash_for_change(new, salt, address).await?;
@@ -85,7 +85,7 @@ impl AuthService {
         };
         let new_token = SessionToken::draw(&mut rand::rng());
         let compared = ComparedChange {
-            login,
+            login_number: number,
             compared: credential.id,
             comparison,
             entry,
@@ -111,10 +111,10 @@ impl AuthService {
     async fn refuse_password(
         &self,
         change: &ChangeRequest,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         outcome: ChangeOutcome,
     ) -> Result<(), AuthError> {
-        let entry = AuditEntry::new(AuditEvent::PasswordChanged(outcome), login);
+        let entry = AuditEntry::new(AuditEvent::PasswordChanged(outcome), login_number);
         Ok(self.db.record(draw_key(), &change.audit_scope(), entry).await?)
     }
 }

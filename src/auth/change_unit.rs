@@ -61,7 +61,7 @@ impl AuthService {
             return Ok(UnitVerdict::SessionOver);
         };
         let wanted = UnitRequest {
-            login: access.login,
+            login_number: access.login_number,
             unit: *unit,
             submitted: submitted(&request, &snapshot),
             version: *version,
@@ -70,7 +70,7 @@ impl AuthService {
         let allowed = match unit::examine(&snapshot, &wanted) {
             Ok(allowed) => allowed,
             Err(verdict) => {
-                if let Some(entry) = unit::refusal(&verdict, wanted.login) {
+                if let Some(entry) = unit::refusal(&verdict, wanted.login_number) {
                     self.db.record(draw_key(), &change.audit_scope(), entry).await?;
                 }
                 return Ok(verdict);

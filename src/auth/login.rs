@@ -18,7 +18,7 @@ use domain::policy::login::{Comparison, comparison};
 
 #[derive(Debug)]
 pub struct LoginAttempt {
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// Exactly as submitted (`W3`).
     pub password: SubmittedPassword,
     pub address: IpAddr,
@@ -58,15 +58,15 @@ impl AuthService {
     /// # Errors
     /// [`AuthError`] if there is no verdict.
     pub async fn log_in(&self, attempt: LoginAttempt) -> Result<LoginVerdict, AuthError> {
-        let LoginAttempt { login, password, address, audience, form, may_void } = attempt;
+        let LoginAttempt { login_number, password, address, audience, form, may_void } = attempt;
         self.hasher.admit_login(address)?;
-        let candidate = self.db.login_candidate(login).await?;
+        let candidate = self.db.login_candidate(login_number).await?;
         let contract_number = candidate.as_ref().map(|candidate| candidate.contract.number);
-        let audit = LoginAudit { key: draw_key(), login, contract_number, address };
-        let (credential, now) = match comparison(login, candidate) {
+        let audit = LoginAudit { key: draw_key(), login_number, contract_number, address };
+        let (credential, now) = match comparison(login_number, candidate) {
             Comparison::Credential { credential, now } => (credential, now),
             Comparison::Dummy { outcome, expired } => {
-                self.compare(login, password, None, None, address).await?;
+                self.compare(login_number, password, None, None, address).await?;
                 self.db.refuse_login(&audit, outcome, expired.as_ref()).await?;
                 return Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare));
             }
@@ -74,7 +74,7 @@ impl AuthService {
         if credential.voids_on_next_failure() && !may_void {
             tracing::info!(
                 event = "rate_limited",
-                ?login,
+                login = ?login_number,
                 %address,
                 "a login was not compared: its address has voided too many credentials"
             );
@@ -83,7 +83,7 @@ impl AuthService {
         let entry = form.map(|form| form.entry_key(credential.id, &password));
         let stored = credential.password_hash.clone();
         let salt = Some(Salt::draw(&mut rand::rng()));
-        let rehashed = match self.compare(login, password, stored, salt, address).await? {
+        let rehashed = match self.compare(login_number, password, stored, salt, address).await? {
             Verification::Match(renewed) => renewed,
             Verification::Mismatch => {
                 return Ok(
@@ -105,7 +105,7 @@ impl AuthService {
                 return Ok(LoginVerdict::Refused(LoginRefusal::Wrong { voided: false }));
             }
         };
-        let Some(access) = self.access(login, &credential, now).await? else {
+        let Some(access) = self.access(login_number, &credential, now).await? else {
             self.db.refuse_login(&audit, LoginOutcome::ContractChanged, None).await?;
             return Ok(LoginVerdict::Refused(LoginRefusal::NothingToCompare));
         };
@@ -126,12 +126,12 @@ impl AuthService {
     /// number was looked up, so that it no longer logs in.
     async fn access(
         &self,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         credential: &Credential,
         now: Timestamp,
     ) -> Result<Option<Access>, AuthError> {
         let Credential { kind, set_at, .. } = *credential;
-        let contract = self.db.contract_of(login).await?;
-        Ok(contract.and_then(|contract| Access::new(&contract, login, kind, set_at, now)))
+        let contract = self.db.contract_of(login_number).await?;
+        Ok(contract.and_then(|contract| Access::new(&contract, login_number, kind, set_at, now)))
     }
 }

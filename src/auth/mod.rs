@@ -196,8 +196,8 @@ impl AuthService {
     ///
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
-    pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
-        self.db.login_history(login).await
+    pub async fn login_history(&self, login_number: PhoneNumber) -> Result<LoginHistory, DbError> {
+        self.db.login_history(login_number).await
     }
 
     /// The choices of a unit change for a session. `None` if it may not change the unit (`U2`,
@@ -225,7 +225,7 @@ impl AuthService {
     /// either way, in the turn of `address`.
     async fn compare(
         &self,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         password: SubmittedPassword,
         stored: Option<PhcString>,
         rehash: Option<Salt>,
@@ -233,7 +233,7 @@ impl AuthService {
     ) -> Result<Verification<Renewed>, HashError> {
         let verified = self.hasher.verify_for_login(password, stored, rehash, address).await?;
         if let Verification::Unverifiable(reason) = &verified {
-            tracing::error!(?login, reason, "a stored hash cannot be verified");
+            tracing::error!(login = ?login_number, reason, "a stored hash cannot be verified");
         }
         Ok(verified)
     }

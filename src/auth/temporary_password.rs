@@ -89,13 +89,13 @@ impl AuthService {
         new: NewTemporaryPassword,
         hash: HashAhead,
     ) -> Result<SetOutcome, AuthError> {
-        let NewTemporaryPassword { caller, contract_number, unit, login, password } = new;
+        let NewTemporaryPassword { caller, contract_number, unit, login_number, password } = new;
         if !hash.password.matches(&password) {
             return Err(HashError::Failed("the hash belongs to another password".to_owned()).into());
         }
         hash.confirmed.notify_one();
         let hashed = hash.hash.await.map_err(|error| HashError::Failed(error.to_string()))?;
-        let request = TemporaryPasswordRequest { caller, unit, login, hash: hashed? };
+        let request = TemporaryPasswordRequest { caller, unit, login_number, hash: hashed? };
         let change = ChangeRequest {
             contract_number,
             source: AuditSource::Phone(Some(caller)),
@@ -115,10 +115,10 @@ impl AuthService {
     /// [`AuthError`] if there is no verdict.
     pub async fn issue_temporary(
         &self,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         unit: Option<AuthUnit>,
     ) -> Result<IssueOutcome, AuthError> {
-        let Some(contract) = self.db.contract_of(login).await? else {
+        let Some(contract) = self.db.contract_of(login_number).await? else {
             return Ok(IssueOutcome::UnknownNumber);
         };
         let unit = match (contract.unit, unit) {
@@ -131,7 +131,8 @@ impl AuthService {
         let password = draw_password(&mut rand::rng())?;
         let salt = Salt::draw(&mut rand::rng());
         let hash = self.hasher.hash_for_call(password.clone(), salt).await?;
-        let request = TemporaryPasswordRequest { caller: contract.number, unit, login, hash };
+        let request =
+            TemporaryPasswordRequest { caller: contract.number, unit, login_number, hash };
         let change = ChangeRequest {
             contract_number: contract.number,
             source: AuditSource::Operator,
@@ -164,7 +165,7 @@ impl AuthService {
         refusal: Refusal,
     ) -> Result<(), DbError> {
         let scope = AuditScope { source: AuditSource::Phone(caller), contract_number, unit: None };
-        let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
+        let entry = AuditEntry { event: AuditEvent::Call(refusal), login_number: None };
         self.db.record(draw_key(), &scope, entry).await
     }
 }

@@ -178,7 +178,7 @@ fn as_json(entry: &AuditRow) -> serde_json::Value {
         "source": entry.source,
         "event": entry.event,
         "outcome": entry.outcome,
-        "login": entry.login,
+        "login": entry.login_number,
         "contract": entry.contract_number,
         "unit": entry.unit,
         "caller": entry.caller,
@@ -193,7 +193,7 @@ fn as_text(entry: &AuditRow) -> String {
     let mut line = format!("{at}  {:<8}  {:<18}  {:<16}", entry.source, entry.event, entry.outcome);
     let address = entry.address.map(|address| address.to_string());
     for (name, value) in [
-        ("login", &entry.login),
+        ("login", &entry.login_number),
         ("contract", &entry.contract_number),
         ("unit", &entry.unit),
         ("caller", &entry.caller),

@@ -90,32 +90,32 @@ pub(super) fn statements<'a>(change: &'a Change, request: &ChangeRequest) -> Vec
     let session = || request.session.map(|digest| digest.0.to_vec());
     match change {
         Change::None => Vec::new(),
-        Change::SetTemporaryPassword { login, hash, unit, voids_others } => {
+        Change::SetTemporaryPassword { login_number, hash, unit, voids_others } => {
             let mut all = vec![
-                Statement::new(DELETE_CREDENTIALS).with(vec![login.as_str()]),
-                Statement::new(INSERT_TEMPORARY).with_number(*login).with(hash.expose()),
-                audit::source_statement(INSERT_TEMPORARY_PASSWORD_SET, *login, scope.source),
+                Statement::new(DELETE_CREDENTIALS).with(vec![login_number.as_str()]),
+                Statement::new(INSERT_TEMPORARY).with_number(*login_number).with(hash.expose()),
+                audit::source_statement(INSERT_TEMPORARY_PASSWORD_SET, *login_number, scope.source),
             ];
             if *voids_others {
                 // After these locks, a login under way finds its credential void, or has left a
                 // session that is deleted here.
                 let others = Statement::new(VOID_OTHER_CREDENTIALS);
-                all.push(others.with_number(contract_number).with_number(*login));
+                all.push(others.with_number(contract_number).with_number(*login_number));
                 all.push(Statement::new(DELETE_SESSIONS).with_number(contract_number));
             }
             all.push(Statement::new(SET_UNIT).with_number(contract_number).with(unit.as_str()));
             all
         }
-        Change::ReplacePassword { login, old, hash, new_session, at, version, form } => {
+        Change::ReplacePassword { login_number, old, hash, new_session, at, version, form } => {
             let ended = AuditEvent::SessionEnded(SessionEndReason::PasswordChanged);
             let mut all = vec![
                 audit::event_statement(END_SESSIONS_OF_PASSWORD, &scope, ended)
-                    .with_number(*login)
+                    .with_number(*login_number)
                     .with(old.0)
                     .with(session()),
-                Statement::new(DELETE_CREDENTIALS).with(vec![login.as_str()]),
+                Statement::new(DELETE_CREDENTIALS).with(vec![login_number.as_str()]),
                 Statement::new(INSERT_PASSWORD)
-                    .with_number(*login)
+                    .with_number(*login_number)
                     .with(hash.expose())
                     .with(*at)
                     .with(new_session.0.to_vec())

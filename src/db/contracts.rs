@@ -59,7 +59,7 @@ const CONTRACT_OF: &str = concat!(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialStatus {
     /// The number that logs in with it.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// A password or a temporary one.
     pub kind: CredentialKind,
     /// When it was set, by the database's clock.
@@ -244,16 +244,17 @@ impl Transaction {
     /// void.
     pub(super) async fn drop_credential(
         &mut self,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         contract_number: PhoneNumber,
         reason: VoidReason,
     ) -> Result<(), DbError> {
         let sql = "DELETE FROM credential WHERE login_number = $1
                    RETURNING voided_at IS NULL AS was_live";
-        let rows = self.query(&Statement::new(sql).with_number(login)).await?;
+        let rows = self.query(&Statement::new(sql).with_number(login_number)).await?;
         let Some(row) = rows.first() else { return Ok(()) };
         if column(row, "was_live")? {
-            self.record(AuditEvent::Voided(reason), Some(login), Some(contract_number)).await?;
+            self.record(AuditEvent::Voided(reason), Some(login_number), Some(contract_number))
+                .await?;
         }
         Ok(())
     }
@@ -276,7 +277,7 @@ fn credential_status(row: &Row) -> Result<CredentialStatus, DbError> {
         (false, false) => Validity::Good,
     };
     Ok(CredentialStatus {
-        login: number(row, "login_number")?,
+        login_number: number(row, "login_number")?,
         kind: parsed(row, "kind")?,
         set_at: column(row, "set_at")?,
         failed_attempts: column(row, "failed_attempts")?,

@@ -345,10 +345,10 @@ impl Transaction {
     async fn end_services(&mut self) -> Result<(), DbError> {
         let mut lost = Vec::new();
         for row in self.query(&Statement::new(LOST_SERVICE)).await? {
-            let login = number(&row, "number")?;
+            let login_number = number(&row, "number")?;
             let contract = contract(slice::from_ref(&row))?;
-            if contract.and_then(|contract| contract.role(login)).is_none() {
-                lost.push(login.as_str().to_owned());
+            if contract.and_then(|contract| contract.role(login_number)).is_none() {
+                lost.push(login_number.as_str().to_owned());
             }
         }
         let ended = AuditEvent::Voided(VoidReason::ServiceEnded);

@@ -34,7 +34,7 @@ pub struct LoginAudit {
     /// The key under which the verdict is written once.
     pub key: IdempotencyKey,
     /// The number that was typed, whether or not a contract has it.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// `None` if no contract has that number.
     pub contract_number: Option<PhoneNumber>,
     /// The client's address.
@@ -55,13 +55,13 @@ impl LoginAudit {
     /// - `$9`: the idempotency key.
     fn statement<'a>(&self, sql: &'static str, outcome: LoginOutcome) -> Statement<'a> {
         event_statement(sql, &self.scope(), AuditEvent::Login(outcome))
-            .with_number(self.login)
+            .with_number(self.login_number)
             .with(self.key.bytes())
     }
 
     fn observe(&self, outcome: LoginOutcome, voided: Option<VoidReason>) {
         let events = [Some(AuditEvent::Login(outcome)), voided.map(AuditEvent::Voided)];
-        let entry = |event| AuditEntry::new(event, self.login);
+        let entry = |event| AuditEntry::new(event, self.login_number);
         let entries: Vec<AuditEntry> = events.into_iter().flatten().map(entry).collect();
         observe(&self.scope(), &entries);
     }
@@ -235,9 +235,9 @@ impl Db {
     #[instrument(name = "transaction", skip_all, fields(operation = "login_candidate"))]
     pub async fn login_candidate(
         &self,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
     ) -> Result<Option<LoginCandidate>, DbError> {
-        let rows = self.read(&Statement::new(CANDIDATE).with_number(login)).await?;
+        let rows = self.read(&Statement::new(CANDIDATE).with_number(login_number)).await?;
         let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
             return Ok(None);
         };

@@ -73,8 +73,8 @@ impl Db {
     /// # Errors
     /// [`DbError::NotCommitted`] if the database cannot be reached.
     #[instrument(name = "transaction", skip_all, fields(operation = "login_history"))]
-    pub async fn login_history(&self, login: PhoneNumber) -> Result<LoginHistory, DbError> {
-        let rows = self.read(&Statement::new(FIND).with_number(login)).await?;
+    pub async fn login_history(&self, login_number: PhoneNumber) -> Result<LoginHistory, DbError> {
+        let rows = self.read(&Statement::new(FIND).with_number(login_number)).await?;
         let Some(row) = rows.first() else { return Ok(LoginHistory::default()) };
         let logged_in: Option<Timestamp> = column(row, "previous_login_at")?;
         let address: Option<IpAddr> = column(row, "previous_login_address")?;

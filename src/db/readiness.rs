@@ -49,7 +49,7 @@ impl Db {
 
     async fn probe(&self, deadline: Deadline) -> Result<(), DbError> {
         let scope = AuditScope { source: AuditSource::Operator, contract_number: None, unit: None };
-        let entry = AuditEntry { event: AuditEvent::Logout, login: None };
+        let entry = AuditEntry { event: AuditEvent::Logout, login_number: None };
         let mut statements = vec![Statement::new("SAVEPOINT probe")];
         statements.extend(audit::insert(&scope, &[entry]));
         statements.push(Statement::new("ROLLBACK TO SAVEPOINT probe"));

@@ -106,7 +106,7 @@ impl Db {
         }
         Ok(SessionLookup::Live(LiveSession {
             contract,
-            login: number(row, "login_number")?,
+            login_number: number(row, "login_number")?,
             kind: parsed(row, "kind")?,
             set_at: column(row, "set_at")?,
             is_void: column(row, "is_void")?,

@@ -15,14 +15,14 @@ use crate::session::LiveSession;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// The number that has logged in.
-    pub login: PhoneNumber,
-    /// Of the contract that `login` belongs to.
+    pub login_number: PhoneNumber,
+    /// Of the contract that `login_number` belongs to.
     pub contract_number: PhoneNumber,
     /// In force now; it decides `role` and `numbers`.
     pub unit: AuthUnit,
-    /// The part that `login` has under `unit`.
+    /// The part that `login_number` has under `unit`.
     pub role: Role,
-    /// The numbers whose settings `login` may change (`W1`).
+    /// The numbers whose settings `login_number` may change (`W1`).
     pub numbers: Vec<PhoneNumber>,
     /// Why the session may only change its password (`C6`).
     pub password_change: Option<PasswordChange>,
@@ -45,13 +45,13 @@ pub struct Access {
 }
 
 impl Access {
-    /// The access of `login` with a credential of `kind` that was set at `set_at`. `None` if it
-    /// does not log in under the unit in force, the credential has expired, or the contract is
+    /// The access of `login_number` with a credential of `kind` that was set at `set_at`. `None` if
+    /// it does not log in under the unit in force, the credential has expired, or the contract is
     /// suspended.
     #[must_use]
     pub fn new(
         contract: &Contract,
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         kind: CredentialKind,
         set_at: Timestamp,
         now: Timestamp,
@@ -59,13 +59,13 @@ impl Access {
         if contract.suspended || kind.is_expired(set_at, now) {
             return None;
         }
-        let role = contract.role(login)?;
+        let role = contract.role(login_number)?;
         Some(Self {
-            login,
+            login_number,
             contract_number: contract.number,
             unit: contract.unit?,
             role,
-            numbers: contract.configurable(role, login),
+            numbers: contract.configurable(role, login_number),
             password_change: kind.must_change(set_at, now),
             set_at,
             password_expires_at: kind.expires_at(set_at),
@@ -81,8 +81,8 @@ impl Access {
     /// The access of a session; `None` if its number no longer logs in.
     #[must_use]
     pub fn for_session(session: LiveSession, idle: Duration) -> Option<Self> {
-        let LiveSession { contract, login, kind, set_at, is_void, created_at, .. } = session;
-        let access = Self::new(&contract, login, kind, set_at, session.now)?;
+        let LiveSession { contract, login_number, kind, set_at, is_void, created_at, .. } = session;
+        let access = Self::new(&contract, login_number, kind, set_at, session.now)?;
         let seen_version = session.seen_version;
         let access = access.until(created_at, session.last_seen_at, idle);
         Some(Self { is_void, seen_version, ..access })

@@ -191,13 +191,13 @@ pub struct AuditEntry {
     /// What happened.
     pub event: AuditEvent,
     /// The login number, if one was named.
-    pub login: Option<PhoneNumber>,
+    pub login_number: Option<PhoneNumber>,
 }
 
 impl AuditEntry {
     /// The event of this login number.
     #[must_use]
-    pub fn new(event: AuditEvent, login: PhoneNumber) -> Self {
-        Self { event, login: Some(login) }
+    pub fn new(event: AuditEvent, login_number: PhoneNumber) -> Self {
+        Self { event, login_number: Some(login_number) }
     }
 }

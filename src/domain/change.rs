@@ -72,7 +72,7 @@ pub enum Change {
     /// sessions (`C4`).
     SetTemporaryPassword {
         /// The number that logs in with it.
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         /// The temporary password's hash.
         hash: PhcString,
         /// The unit in force afterwards.
@@ -84,7 +84,7 @@ pub enum Change {
     /// A password in the place of a credential (`C5`). Its sessions end, and a new one begins.
     ReplacePassword {
         /// The number that logs in with it.
-        login: PhoneNumber,
+        login_number: PhoneNumber,
         /// The credential that it replaces.
         old: CredentialId,
         /// The new password's hash.

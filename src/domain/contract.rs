@@ -88,32 +88,31 @@ impl Contract {
         self.unit.is_none_or(|in_force| in_force == unit)
     }
 
-    /// Whether `caller` may set the password of `login` by phone, under `unit` (`P2`, `P4`–`P6`,
-    /// `P14`).
+    /// Whether `caller` may set the password of `login_number` by phone, under `unit` (`P2`,
+    /// `P4`–`P6`, `P14`).
     #[must_use]
-    pub fn may_set(&self, caller: PhoneNumber, unit: AuthUnit, login: PhoneNumber) -> bool {
+    pub fn may_set(&self, caller: PhoneNumber, unit: AuthUnit, login_number: PhoneNumber) -> bool {
         let is_caller = self.lines.iter().any(|line| line.number == caller);
-        let may_speak_for_login =
-            unit != AuthUnit::AdminUser || caller == self.number || caller == login;
-        let logs_in = self.role_under(unit, login).is_some();
+        let may_speak_for_number =
+            unit != AuthUnit::AdminUser || caller == self.number || caller == login_number;
+        let logs_in = self.role_under(unit, login_number).is_some();
         self.is_served()
             && is_caller
             && self.may_choose(caller, unit)
-            && may_speak_for_login
+            && may_speak_for_number
             && logs_in
     }
 
-    /// What `login` may do under the unit in force; `None` if it does not log in at all (`W1`).
+    /// What `number` may do under the unit in force; `None` if it does not log in at all (`W1`).
     #[must_use]
-    pub fn role(&self, login: PhoneNumber) -> Option<Role> {
-        self.role_under(self.unit?, login)
+    pub fn role(&self, number: PhoneNumber) -> Option<Role> {
+        self.role_under(self.unit?, number)
     }
 
-    /// What `login` may do while `unit` is in force; `None` if it does not log in at all (`W1`).
+    /// What `number` may do while `unit` is in force; `None` if it does not log in at all (`W1`).
     #[must_use]
-    pub fn role_under(&self, unit: AuthUnit, login: PhoneNumber) -> Option<Role> {
-        let has_service = self.has_service(login);
-        self.role_of(unit, ContractLine { number: login, has_service })
+    pub fn role_under(&self, unit: AuthUnit, number: PhoneNumber) -> Option<Role> {
+        self.role_of(unit, ContractLine { number, has_service: self.has_service(number) })
     }
 
     /// The same for a line of the contract, which need not be searched for (`U4`).
@@ -128,12 +127,12 @@ impl Contract {
         }
     }
 
-    /// The numbers that a login of `role` as `login` configures (`W1`).
+    /// The numbers that a login of `role` as `login_number` configures (`W1`).
     #[must_use]
-    pub fn configurable(&self, role: Role, login: PhoneNumber) -> Vec<PhoneNumber> {
+    pub fn configurable(&self, role: Role, login_number: PhoneNumber) -> Vec<PhoneNumber> {
         match role {
             Role::Line | Role::Admin => self.service_numbers().collect(),
-            Role::Number | Role::User => vec![login],
+            Role::Number | Role::User => vec![login_number],
         }
     }
 }
@@ -171,7 +170,7 @@ mod tests {
     #[test]
     fn p4_p5_p6_whose_password_a_caller_may_set() {
         let contract = contract(None);
-        for (caller, unit, login, may) in [
+        for (caller, unit, number, may) in [
             (CONTRACT, AuthUnit::Line, CONTRACT, true),
             (WITHOUT, AuthUnit::Line, CONTRACT, true),
             (CONTRACT, AuthUnit::Line, WITH_SERVICE, false),
@@ -188,9 +187,9 @@ mod tests {
             (FOREIGN, AuthUnit::Line, CONTRACT, false),
         ] {
             assert_eq!(
-                contract.may_set(phone_number(caller), unit, phone_number(login)),
+                contract.may_set(phone_number(caller), unit, phone_number(number)),
                 may,
-                "{caller} sets {login} under {unit}"
+                "{caller} sets {number} under {unit}"
             );
         }
     }
@@ -200,10 +199,10 @@ mod tests {
         for in_force in [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser] {
             for chosen in [AuthUnit::Line, AuthUnit::Number, AuthUnit::AdminUser] {
                 let contract = contract(Some(in_force));
-                let login = if chosen == AuthUnit::Line { CONTRACT } else { WITH_SERVICE };
-                assert!(contract.may_set(phone_number(CONTRACT), chosen, phone_number(login)));
+                let number = if chosen == AuthUnit::Line { CONTRACT } else { WITH_SERVICE };
+                assert!(contract.may_set(phone_number(CONTRACT), chosen, phone_number(number)));
                 assert_eq!(
-                    contract.may_set(phone_number(WITH_SERVICE), chosen, phone_number(login)),
+                    contract.may_set(phone_number(WITH_SERVICE), chosen, phone_number(number)),
                     chosen == in_force,
                     "{in_force} in force, {chosen} chosen"
                 );

@@ -25,7 +25,7 @@ pub struct LiveSession {
     /// The contract of its login number.
     pub contract: Contract,
     /// The number that has logged in.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// The kind of credential that it began with.
     pub kind: CredentialKind,
     /// When that credential was set.

@@ -136,14 +136,15 @@ impl Scaled {
 
     /// Everything but the hash.
     async fn log_in(&self) -> Result<f64> {
-        let login = self.number()?;
+        let login_number = self.number()?;
         let began = Instant::now();
-        let candidate = self.db.login_candidate(login).await?.context("no contract")?;
+        let candidate = self.db.login_candidate(login_number).await?.context("no contract")?;
         let credential = candidate.credential.context("no credential")?;
-        let contract = self.db.contract_of(login).await?.context("no contract")?;
+        let contract = self.db.contract_of(login_number).await?.context("no contract")?;
         let (key, address) =
             (IdempotencyKey::draw(&mut rand::rng()), IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let audit = LoginAudit { key, login, contract_number: Some(contract.number), address };
+        let audit =
+            LoginAudit { key, login_number, contract_number: Some(contract.number), address };
         let session = TokenDigest(rand::random());
         self.db.accept_login(&audit, &credential, None, session, contract.version, None).await?;
         Ok(milliseconds(began))

@@ -64,22 +64,22 @@ impl Scene {
         Self { database, owner, service, client: SiteClient::new() }
     }
 
-    /// Gives `login` a credential of `kind` with this secret, replacing any other.
-    pub async fn give(&self, login: &str, kind: &str, password: &str) {
-        site::credential(&self.owner, login, kind).await;
+    /// Gives `login_number` a credential of `kind` with this secret, replacing any other.
+    pub async fn give(&self, login_number: &str, kind: &str, password: &str) {
+        site::credential(&self.owner, login_number, kind).await;
         let sql = "UPDATE credential SET password_hash = $2 WHERE login_number = $1";
-        self.owner.execute(sql, &[&login, &hashed(password).await.expose()]).await.unwrap();
+        self.owner.execute(sql, &[&login_number, &hashed(password).await.expose()]).await.unwrap();
     }
 
-    /// Sets [`RIGHT`] as the temporary password of `login`, which calls by itself.
-    pub async fn set_by_phone(&self, login: &str, unit: &str) {
-        let login = login.parse().unwrap();
+    /// Sets [`RIGHT`] as the temporary password of `login_number`, which calls by itself.
+    pub async fn set_by_phone(&self, login_number: &str, unit: &str) {
+        let login_number = login_number.parse().unwrap();
         let set = SetTemporaryPassword {
             key: IdempotencyKey::draw(&mut rand::rng()),
-            caller: login,
+            caller: login_number,
             contract_number: NUMBER.parse().unwrap(),
             unit: unit.parse().unwrap(),
-            login,
+            login_number,
             phc: site::hashed().await.clone(),
         };
         let stored = daemon_db(&self.database).set_temporary(&set).await.unwrap();
@@ -119,15 +119,15 @@ impl Scene {
         change_unit(&self.client, &self.service.base, token, unit, passwords).await
     }
 
-    /// The failures counted for `login`, and whether it is void.
-    pub async fn count(&self, login: &str) -> (i32, bool) {
-        site::count(&self.owner, login).await
+    /// The failures counted for `login_number`, and whether it is void.
+    pub async fn count(&self, login_number: &str) -> (i32, bool) {
+        site::count(&self.owner, login_number).await
     }
 
-    /// Whether `login` has no credential.
-    pub async fn has_no_credential(&self, login: &str) -> bool {
+    /// Whether `login_number` has no credential.
+    pub async fn has_no_credential(&self, login_number: &str) -> bool {
         let sql = "SELECT FROM credential WHERE login_number = $1";
-        self.owner.query(sql, &[&login]).await.unwrap().is_empty()
+        self.owner.query(sql, &[&login_number]).await.unwrap().is_empty()
     }
 
     /// The audit's rows, oldest first: event, outcome, login.

@@ -14,7 +14,7 @@ pub struct SetTemporaryPassword {
     pub caller: PhoneNumber,
     pub contract_number: PhoneNumber,
     pub unit: AuthUnit,
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     pub phc: PhcString,
 }
 
@@ -34,7 +34,7 @@ impl SetTemporary for Db {
         let request = TemporaryPasswordRequest {
             caller: new.caller,
             unit: new.unit,
-            login: new.login,
+            login_number: new.login_number,
             hash: new.phc.clone(),
         };
         self.apply(new.key, &change, |snapshot| decide(snapshot, &request)).await

@@ -32,7 +32,7 @@ pub(super) fn contract_json_with_credentials(
         .iter()
         .map(|status| {
             json!({
-                "login": status.login.as_str(),
+                "login": status.login_number.as_str(),
                 "kind": status.kind.as_str(),
                 "set_at": status.set_at.to_string(),
                 "failures": status.failed_attempts,
@@ -76,7 +76,7 @@ pub(super) fn contract_text(
         let service = if row.has_service { "service" } else { "-" };
         let status = statuses
             .iter()
-            .find(|status| status.login == row.number)
+            .find(|status| status.login_number == row.number)
             .map_or_else(|| "no password".to_owned(), status_text);
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {:<11}  {service:<7}  {status}", row.number.as_str());

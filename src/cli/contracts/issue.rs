@@ -14,13 +14,13 @@ use domain::rules;
 pub(super) async fn run(
     db: &Db,
     hasher: Hasher,
-    login: PhoneNumber,
+    login_number: PhoneNumber,
     unit: Option<AuthUnit>,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
     let auth = AuthService::new(db.clone(), hasher, rules::SESSION_IDLE_TIMEOUT);
-    let name = login.as_str();
-    let why = match auth.issue_temporary(login, unit).await? {
+    let name = login_number.as_str();
+    let why = match auth.issue_temporary(login_number, unit).await? {
         IssueOutcome::Issued(password, unit) => {
             let password = String::from_utf8_lossy(password.expose());
             let json = json!({ "number": name, "unit": unit.as_str(), "password": password });

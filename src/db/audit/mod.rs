@@ -94,8 +94,10 @@ pub(super) fn event_statement<'a>(
 pub(super) fn insert<'a>(scope: &AuditScope, entries: &[AuditEntry]) -> Option<Statement<'a>> {
     let events: Vec<&'static str> = entries.iter().map(|entry| entry.event.into()).collect();
     let outcomes: Vec<&'static str> = entries.iter().map(|entry| entry.event.outcome()).collect();
-    let logins: Vec<Option<String>> =
-        entries.iter().map(|entry| entry.login.map(|login| login.as_str().to_owned())).collect();
+    let logins: Vec<Option<String>> = entries
+        .iter()
+        .map(|entry| entry.login_number.map(|number| number.as_str().to_owned()))
+        .collect();
     let statement = || scope_statement(INSERT, scope).with(events).with(outcomes).with(logins);
     (!entries.is_empty()).then(statement)
 }
@@ -158,11 +160,11 @@ fn log(scope: &AuditScope, entries: &[AuditEntry], message: &'static str) {
         AuditSource::Phone(_) | AuditSource::Operator => None,
     };
     let unit = scope.unit.map(AuthUnit::as_str);
-    for AuditEntry { event, login } in entries {
+    for AuditEntry { event, login_number } in entries {
         let name: &'static str = event.into();
         tracing::info!(
             event = name,
-            login = login.map(tracing::field::debug),
+            login = login_number.map(tracing::field::debug),
             address,
             unit,
             outcome = event.outcome(),
@@ -184,7 +186,7 @@ impl Db {
         entry: AuditEntry,
     ) -> Result<(), DbError> {
         let statement = event_statement(INSERT_ONCE, scope, entry.event)
-            .with_number(entry.login)
+            .with_number(entry.login_number)
             .with(key.bytes());
         self.insert_once(key, &statement).await?;
         observe(scope, &[entry]);
@@ -202,11 +204,11 @@ impl Transaction {
     pub(super) async fn record(
         &mut self,
         event: AuditEvent,
-        login: Option<PhoneNumber>,
+        login_number: Option<PhoneNumber>,
         contract_number: Option<PhoneNumber>,
     ) -> Result<(), DbError> {
         let scope = AuditScope { source: AuditSource::Operator, contract_number, unit: None };
-        match insert(&scope, &[AuditEntry { event, login }]) {
+        match insert(&scope, &[AuditEntry { event, login_number }]) {
             Some(statement) => self.query(&statement).await.map(drop),
             None => Ok(()),
         }

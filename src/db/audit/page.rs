@@ -43,7 +43,7 @@ pub struct AuditRow {
     /// Its outcome's name.
     pub outcome: String,
     /// `None` for an act that concerns no login number.
-    pub login: Option<String>,
+    pub login_number: Option<String>,
     /// `None` for an import, and for a number that no contract has.
     pub contract_number: Option<String>,
     /// The unit in force, or the new one.
@@ -146,7 +146,7 @@ fn row(found: &Row) -> Result<AuditRow, DbError> {
         source: column(found, "source")?,
         event: column(found, "event")?,
         outcome: column(found, "outcome")?,
-        login: column(found, "login_number")?,
+        login_number: column(found, "login_number")?,
         contract_number: column(found, "contract_number")?,
         unit: column(found, "unit")?,
         caller: column(found, "caller_number")?,

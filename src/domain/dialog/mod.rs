@@ -185,7 +185,7 @@ pub struct NewTemporaryPassword {
     /// The unit chosen by phone (`P14`).
     pub unit: AuthUnit,
     /// The login number that the password is for.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// Eight digits, keyed twice and equal.
     pub password: TemporaryPassword,
 }

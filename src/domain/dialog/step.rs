@@ -49,7 +49,7 @@ impl ServedCaller {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target {
     unit: AuthUnit,
-    login: PhoneNumber,
+    login_number: PhoneNumber,
     /// Whether the guidance says 登録したい (`P6`).
     registers: bool,
 }
@@ -129,8 +129,10 @@ impl Step {
         match self {
             Self::Menu => Prompt::Menu,
             Self::Number(_) => Prompt::EnterNumber,
-            Self::Password(target) if target.registers => Prompt::RegisterPassword(target.login),
-            Self::Password(target) => Prompt::SetPassword(target.login),
+            Self::Password(target) if target.registers => {
+                Prompt::RegisterPassword(target.login_number)
+            }
+            Self::Password(target) => Prompt::SetPassword(target.login_number),
             Self::Confirm(..) => Prompt::ConfirmPassword,
         }
     }
@@ -163,8 +165,9 @@ fn judge_menu(entry: &DigitBuffer, subscriber: &ServedCaller) -> Verdict {
     if !subscriber.contract.may_choose(subscriber.caller, unit) {
         return Verdict::Wrong(WrongEntry::UnitNotAllowed);
     }
-    let ask_password =
-        |login, registers| Verdict::Next(Step::Password(Target { unit, login, registers }));
+    let ask_password = |login_number, registers| {
+        Verdict::Next(Step::Password(Target { unit, login_number, registers }))
+    };
     match unit {
         AuthUnit::Line => ask_password(subscriber.contract.number, false),
         AuthUnit::Number => Verdict::Next(Step::Number(unit)),
@@ -181,10 +184,12 @@ fn judge_number(entry: &DigitBuffer, unit: AuthUnit, subscriber: &ServedCaller) 
         .digits()
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| digits.parse().ok())
-        .filter(|login| subscriber.contract.may_set(subscriber.caller, unit, *login))
+        .filter(|login_number| subscriber.contract.may_set(subscriber.caller, unit, *login_number))
         .map_or_else(
             || wrong_verdict(entry, WrongEntry::NumberNotAllowed),
-            |login| Verdict::Next(Step::Password(Target { unit, login, registers: false })),
+            |login_number| {
+                Verdict::Next(Step::Password(Target { unit, login_number, registers: false }))
+            },
         )
 }
 
@@ -205,7 +210,7 @@ fn new_temporary(
         caller: subscriber.caller,
         contract_number: subscriber.contract.number,
         unit: target.unit,
-        login: target.login,
+        login_number: target.login_number,
         password,
     }
 }

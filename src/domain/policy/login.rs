@@ -37,10 +37,10 @@ pub enum Comparison {
     },
 }
 
-/// Selects the hash to compare the secret of `login` with. The access of the login is computed
-/// after a match.
+/// Selects the hash to compare the secret of `login_number` with. The access of the login is
+/// computed after a match.
 #[must_use]
-pub fn comparison(login: PhoneNumber, candidate: Option<LoginCandidate>) -> Comparison {
+pub fn comparison(login_number: PhoneNumber, candidate: Option<LoginCandidate>) -> Comparison {
     let dummy = |outcome| Comparison::Dummy { outcome, expired: None };
     let Some(LoginCandidate { contract, credential, now }) = candidate else {
         return dummy(LoginOutcome::UnknownNumber);
@@ -55,7 +55,7 @@ pub fn comparison(login: PhoneNumber, candidate: Option<LoginCandidate>) -> Comp
     if credential.is_expired(now) {
         return Comparison::Dummy { outcome: LoginOutcome::Expired, expired: Some(credential) };
     }
-    match contract.role(login) {
+    match contract.role(login_number) {
         Some(_) => Comparison::Credential { credential, now },
         None => dummy(LoginOutcome::NotALogin),
     }

@@ -20,8 +20,8 @@ use crate::snapshot::Snapshot;
 /// session has ended.
 #[must_use]
 pub fn access_of(snapshot: &Snapshot) -> Option<(Access, &Credential)> {
-    let (login, credential) = snapshot.session_credential()?;
+    let (login_number, credential) = snapshot.session_credential()?;
     let Credential { kind, set_at, .. } = *credential;
-    let access = Access::new(&snapshot.contract, login, kind, set_at, snapshot.now)?;
+    let access = Access::new(&snapshot.contract, login_number, kind, set_at, snapshot.now)?;
     Some((access, credential))
 }

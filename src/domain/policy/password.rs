@@ -16,7 +16,7 @@ use crate::snapshot::Snapshot;
 #[derive(Debug)]
 pub struct ComparedChange {
     /// The session's number, whose password changes.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// The credential whose hash was compared; it must still be in force.
     pub compared: CredentialId,
     /// The result of the comparison; after a match, the hash of the new password.
@@ -77,8 +77,8 @@ pub fn decide(
     snapshot: Option<&Snapshot>,
     change: &ComparedChange,
 ) -> Decision<PasswordVerdict<TokenDigest>> {
-    let login = change.login;
-    let entry = |outcome| AuditEntry::new(AuditEvent::PasswordChanged(outcome), login);
+    let login_number = change.login_number;
+    let entry = |outcome| AuditEntry::new(AuditEvent::PasswordChanged(outcome), login_number);
     let Some(snapshot) = snapshot else {
         return Decision::refuse(PasswordVerdict::SessionOver, []);
     };
@@ -88,11 +88,11 @@ pub fn decide(
     };
     if old.password_hash.is_none() {
         return Decision::refuse(
-            PasswordVerdict::CredentialVoid(login),
+            PasswordVerdict::CredentialVoid(login_number),
             [entry(ChangeOutcome::Void)],
         );
     }
-    let wrong = PasswordVerdict::Wrong { number: login, tries_left: old.tries_left() };
+    let wrong = PasswordVerdict::Wrong { number: login_number, tries_left: old.tries_left() };
     let hash = match &change.comparison {
         Verification::Match(hash) => hash.clone(),
         Verification::Mismatch if snapshot.has_counted(change.entry) => {
@@ -109,7 +109,7 @@ pub fn decide(
     let access = access.with_new_password(old.kind, snapshot.now, change.idle);
     Decision {
         change: Change::ReplacePassword {
-            login,
+            login_number,
             old: old.id,
             hash,
             new_session: change.new_session,
@@ -127,7 +127,7 @@ fn count_failure(
     change: &ComparedChange,
     old: &Credential,
 ) -> Decision<PasswordVerdict<TokenDigest>> {
-    let login = change.login;
+    let login_number = change.login_number;
     let tries_left = (old.tries_left() - 1).max(0);
     let session_over = tries_left == 0;
     let mut events = vec![AuditEvent::PasswordChanged(ChangeOutcome::Wrong)];
@@ -137,13 +137,13 @@ fn count_failure(
     }
     Decision {
         change: Change::CountFailures {
-            numbers: vec![login],
-            voided: session_over.then_some(login).into_iter().collect(),
+            numbers: vec![login_number],
+            voided: session_over.then_some(login_number).into_iter().collect(),
             ends_session: session_over,
             entries: change.entry.into_iter().collect(),
         },
-        audit: events.into_iter().map(|event| AuditEntry::new(event, login)).collect(),
-        reply: PasswordVerdict::Wrong { number: login, tries_left },
+        audit: events.into_iter().map(|event| AuditEntry::new(event, login_number)).collect(),
+        reply: PasswordVerdict::Wrong { number: login_number, tries_left },
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
 
     const ENTRY: EntryKey = EntryKey([1; 16]);
 
-    fn login() -> PhoneNumber {
+    fn number() -> PhoneNumber {
         "0612345600".parse().unwrap()
     }
 
@@ -170,7 +170,7 @@ mod tests {
         may_void: bool,
         counted: &[EntryKey],
     ) -> Decision<PasswordVerdict<TokenDigest>> {
-        let (number, id) = (login(), CredentialId(1));
+        let (number, id) = (number(), CredentialId(1));
         let credential = Credential {
             id,
             kind: CredentialKind::Password,
@@ -192,7 +192,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
         };
         let change = ComparedChange {
-            login: number,
+            login_number: number,
             compared: id,
             comparison: Verification::Mismatch,
             entry: Some(ENTRY),
@@ -217,7 +217,7 @@ mod tests {
         {
             let decision = decide_wrong(failures, true, &[other, ENTRY]);
             let tries_left = rules::MAX_PASSWORD_FAILURES - failures;
-            assert_eq!(decision.reply, PasswordVerdict::Wrong { number: login(), tries_left });
+            assert_eq!(decision.reply, PasswordVerdict::Wrong { number: number(), tries_left });
             assert!(matches!(decision.change, Change::None) && decision.audit.is_empty());
             let decision = decide_wrong(failures, true, &[EntryKey([2; 16])]);
             assert!(matches!(decision.change, Change::CountFailures { .. }));

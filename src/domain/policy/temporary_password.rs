@@ -15,7 +15,7 @@ pub struct TemporaryPasswordRequest {
     /// The unit that the caller chose.
     pub unit: AuthUnit,
     /// The login number that the password is for.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// The password's hash.
     pub hash: PhcString,
 }
@@ -37,9 +37,10 @@ pub fn decide(
     snapshot: Option<&Snapshot>,
     request: &TemporaryPasswordRequest,
 ) -> Decision<SetOutcome> {
-    let TemporaryPasswordRequest { caller, unit, login, ref hash } = *request;
-    let entry = |event| AuditEntry::new(event, login);
-    let Some(snapshot) = snapshot.filter(|it| it.contract.may_set(caller, unit, login)) else {
+    let TemporaryPasswordRequest { caller, unit, login_number, ref hash } = *request;
+    let entry = |event| AuditEntry::new(event, login_number);
+    let Some(snapshot) = snapshot.filter(|it| it.contract.may_set(caller, unit, login_number))
+    else {
         let refused = entry(AuditEvent::TemporarySet(ChangeOutcome::ContractChanged));
         return Decision::refuse(SetOutcome::Refused, [refused]);
     };
@@ -47,11 +48,12 @@ pub fn decide(
     let voids_others = snapshot.contract.unit != Some(unit);
     if voids_others {
         audit.push(entry(AuditEvent::UnitChanged(ChangeOutcome::Done)));
-        let others = snapshot.contract.numbers().filter(|it| *it != login).collect();
+        let others = snapshot.contract.numbers().filter(|it| *it != login_number).collect();
         let voided = AuditEvent::Voided(VoidReason::UnitChanged);
         audit.extend(snapshot.live(&others).map(|(other, _)| AuditEntry::new(voided, other)));
     }
-    let change = Change::SetTemporaryPassword { login, hash: hash.clone(), unit, voids_others };
+    let change =
+        Change::SetTemporaryPassword { login_number, hash: hash.clone(), unit, voids_others };
     Decision { change, audit, reply: SetOutcome::Stored }
 }
 

@@ -18,7 +18,7 @@ use crate::unit_outcome::{LostCredential, NewCredential, NewLogin, UnitChanged};
 #[derive(Debug)]
 pub struct UnitRequest {
     /// The session's number.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// In force after the change.
     pub unit: AuthUnit,
     /// The numbers whose password was submitted, each once.
@@ -151,7 +151,7 @@ pub fn examine(snapshot: &Snapshot, request: &UnitRequest) -> Result<Allowed, Un
     if request.unit == access.unit {
         return Err(UnitVerdict::InForce);
     }
-    let plan = UnitChangePlan::new(snapshot, access.login, request.unit);
+    let plan = UnitChangePlan::new(snapshot, access.login_number, request.unit);
     if !plan.blocked.is_empty() {
         return Err(UnitVerdict::CredentialVoid(plan.blocked));
     }
@@ -196,8 +196,8 @@ pub fn decide(
                 Decision::refuse(reply, [])
             }
         }
-        Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login),
-        Err(verdict) => refuse(verdict, request.login),
+        Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login_number),
+        Err(verdict) => refuse(verdict, request.login_number),
     };
     let unverifiable =
         compared.iter().filter(|one| matches!(one.result, Verification::Unverifiable(_)));
@@ -213,7 +213,7 @@ pub fn decide(
 /// The audit entry of a refusal by a rule. Other refusals are errors in the form, or have no
 /// session.
 #[must_use]
-pub fn refusal(verdict: &UnitVerdict, login: PhoneNumber) -> Option<AuditEntry> {
+pub fn refusal(verdict: &UnitVerdict, login_number: PhoneNumber) -> Option<AuditEntry> {
     let outcome = match verdict {
         UnitVerdict::NotAllowed => ChangeOutcome::NotAllowed,
         UnitVerdict::ChangedElsewhere => ChangeOutcome::ContractChanged,
@@ -226,11 +226,11 @@ pub fn refusal(verdict: &UnitVerdict, login: PhoneNumber) -> Option<AuditEntry> 
         | UnitVerdict::WouldVoid
         | UnitVerdict::SessionOver => return None,
     };
-    Some(AuditEntry::new(AuditEvent::UnitChanged(outcome), login))
+    Some(AuditEntry::new(AuditEvent::UnitChanged(outcome), login_number))
 }
 
-fn refuse(verdict: UnitVerdict, login: PhoneNumber) -> Decision<UnitVerdict> {
-    let entry = refusal(&verdict, login);
+fn refuse(verdict: UnitVerdict, login_number: PhoneNumber) -> Decision<UnitVerdict> {
+    let entry = refusal(&verdict, login_number);
     Decision::refuse(verdict, entry)
 }
 
@@ -250,10 +250,10 @@ fn change(snapshot: &Snapshot, allowed: Allowed, request: &UnitRequest) -> Decis
         .collect();
     let lost = lost(snapshot, &logins, &voided, &dropped);
     let gone: Vec<PhoneNumber> = lost.iter().map(|credential| credential.number).collect();
-    let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Done), &[request.login]);
+    let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Done), &[request.login_number]);
     audit.extend(entries(AuditEvent::Voided(VoidReason::UnitChanged), &gone));
     audit.extend(entries(AuditEvent::PasswordCopied, &copied));
-    let changed = UnitChanged { unit: request.unit, initiator: request.login, logins, lost };
+    let changed = UnitChanged { unit: request.unit, initiator: request.login_number, logins, lost };
     let outcome = changed.clone();
     Decision {
         change: Change::ChangeUnit { initiator, copied, voided, dropped, outcome },
@@ -299,13 +299,13 @@ fn count_failures(
     if u32::try_from(voided.len()).unwrap_or(u32::MAX) > request.may_void {
         return Decision::refuse(UnitVerdict::WouldVoid, []);
     }
-    let session_over = voided.contains(&request.login);
+    let session_over = voided.contains(&request.login_number);
     let mut audit = entries(AuditEvent::UnitChanged(ChangeOutcome::Wrong), &wrong);
     audit.extend(entries(AuditEvent::Voided(VoidReason::WrongEntries), &voided));
     if session_over {
         audit.extend(entries(
             AuditEvent::SessionEnded(SessionEndReason::WrongEntries),
-            &[request.login],
+            &[request.login_number],
         ));
     }
     let not_right = compared.iter().filter(|one| !one.result.is_match());
@@ -340,7 +340,7 @@ pub struct UnitChoices {
     /// The contract's version, which the form carries ([`FormVersion::Form`]).
     pub version: i64,
     /// The session's number.
-    pub login: PhoneNumber,
+    pub login_number: PhoneNumber,
     /// Every unit but the one in force.
     pub choices: Vec<UnitChoice>,
 }
@@ -369,7 +369,7 @@ pub fn choices(snapshot: &Snapshot) -> Option<UnitChoices> {
         return None;
     }
     let choice = |unit| {
-        let plan = UnitChangePlan::new(snapshot, access.login, unit);
+        let plan = UnitChangePlan::new(snapshot, access.login_number, unit);
         let UnitChangePlan { required_passwords: required, blocked, logins, voided, dropped } =
             plan;
         let lost = lost(snapshot, &logins, &voided, &dropped);
@@ -379,7 +379,7 @@ pub fn choices(snapshot: &Snapshot) -> Option<UnitChoices> {
     Some(UnitChoices {
         in_force: access.unit,
         version: snapshot.contract.version,
-        login: access.login,
+        login_number: access.login_number,
         choices: units.filter(|unit| *unit != access.unit).map(choice).collect(),
     })
 }

@@ -50,10 +50,10 @@ pub(super) async fn log_in(
     rate_limit: RateLimit,
     JsonBody(LoginRequest { number, password }): JsonBody<LoginRequest>,
 ) -> Result<Json<LoggedIn>, Problem> {
-    let login = PhoneNumber::from_typed(&number).map_err(|_| Problem::not_a_number())?;
-    let mut reservation = rate_limit.reserve_login(login).await?;
+    let login_number = PhoneNumber::from_typed(&number).map_err(|_| Problem::not_a_number())?;
+    let mut reservation = rate_limit.reserve_login(login_number).await?;
     let attempt = LoginAttempt {
-        login,
+        login_number,
         password: SubmittedPassword::from(password),
         address: rate_limit.address,
         audience: Audience::Api,

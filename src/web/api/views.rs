@@ -87,7 +87,7 @@ impl From<Access> for SessionView {
     fn from(access: Access) -> Self {
         let text = |number: &PhoneNumber| number.as_str().to_owned();
         Self {
-            number: text(&access.login),
+            number: text(&access.login_number),
             contract_number: text(&access.contract_number),
             unit: access.unit.as_str(),
             role: access.role.as_str(),

@@ -64,12 +64,12 @@ pub(super) async fn log_in(
 ) -> Result<Response, PageError> {
     let (number, password) = (form.text("number"), form.password("password"));
     let has_password = password.is_some();
-    let (Ok(login), Some(password)) = (PhoneNumber::from_typed(&number), password) else {
+    let (Ok(login_number), Some(password)) = (PhoneNumber::from_typed(&number), password) else {
         return Ok(LoginPage::new(&anonymous, number).incomplete(has_password));
     };
-    let mut reservation = rate_limit.reserve_login(login).await.or_page()?;
+    let mut reservation = rate_limit.reserve_login(login_number).await.or_page()?;
     let attempt = LoginAttempt {
-        login,
+        login_number,
         password,
         address: rate_limit.address,
         audience: Audience::Pages,

@@ -173,7 +173,7 @@ impl PasswordPage {
         Self {
             layout: layout.with_error(access.is_void),
             tokens: FormTokens::new(session),
-            number: access.login.as_str().to_owned(),
+            number: access.login_number.as_str().to_owned(),
             forced: access.password_change,
             is_void: access.is_void,
             errors: FieldErrors::default(),

@@ -84,7 +84,7 @@ pub(super) fn may_be_done(error: &PageError, path: &str) -> bool {
 async fn is_logged_in(parts: &mut Parts, state: &AppState, form: &Form) -> bool {
     let session = RestrictedCookieSession::from_request_parts(parts, state).await;
     let number = PhoneNumber::from_typed(form.peek("number"));
-    session.is_ok_and(|session| number == Ok(session.access.login))
+    session.is_ok_and(|session| number == Ok(session.access.login_number))
 }
 
 /// The answer to a form at `path` whose session has ended. A browser that sends a form was logged

@@ -149,7 +149,7 @@ impl RestrictedCookieSession {
             u64::try_from(left.as_secs()).unwrap_or_default()
         };
         SignedIn {
-            number: self.access.login.hyphenated(),
+            number: self.access.login_number.hyphenated(),
             csrf_token: self.csrf_token.expose(),
             left_s: seconds_until(self.access.expires_at),
             lifetime_left_s: seconds_until(self.access.lifetime_ends_at),

@@ -76,7 +76,7 @@ pub(super) async fn show(
         Err(error) => return Err(error),
     };
     let access = &session.access;
-    let history = state.auth().login_history(access.login).await.or_page()?;
+    let history = state.auth().login_history(access.login_number).await.or_page()?;
     let is_changed = is_after_change(query.as_deref()) && age(access) < CONFIRMATION_PERIOD;
     let just_changed = is_changed && !access.is_void;
     let lang = layout.lang;
@@ -87,7 +87,7 @@ pub(super) async fn show(
             session.layout
         },
         void: access.is_void.then(|| Recovery::under(lang, access.unit)),
-        number: access.login.hyphenated(),
+        number: access.login_number.hyphenated(),
         unit: text::unit(lang, access.unit),
         role: text::role(lang, access.role),
         numbers: access.numbers.iter().map(PhoneNumber::hyphenated).collect(),

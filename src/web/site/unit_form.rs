@@ -36,7 +36,7 @@ pub(super) struct FormPage {
     tokens: FormTokens,
     contract_number: PhoneNumber,
     /// The number that makes the change.
-    login: PhoneNumber,
+    login_number: PhoneNumber,
     version: i64,
     unit: AuthUnit,
     name: Markup,
@@ -92,7 +92,7 @@ impl FormPage {
         choices: UnitChoices,
         unit: AuthUnit,
     ) -> Option<Self> {
-        let UnitChoices { version, login, choices, in_force } = choices;
+        let UnitChoices { version, login_number, choices, in_force } = choices;
         let choice = choices.into_iter().find(|choice| choice.unit == unit)?;
         let UnitChoice { required, blocked, logins, lost, .. } = choice;
         let lang = session.layout.lang;
@@ -105,7 +105,7 @@ impl FormPage {
             layout: session.layout.clone(),
             tokens: FormTokens::new(session),
             contract_number,
-            login,
+            login_number,
             version,
             unit,
             name: text::unit(lang, unit),
@@ -119,7 +119,7 @@ impl FormPage {
                 replaces_contracts,
                 copies_to_contract,
             ),
-            outcome: OutcomeTables::new(lang, &logins, &lost, login, ChangeStage::Before),
+            outcome: OutcomeTables::new(lang, &logins, &lost, login_number, ChangeStage::Before),
             fields: Vec::new(),
             blocked: Vec::new(),
             errors: FieldErrors::default(),
@@ -169,7 +169,7 @@ impl FormPage {
 
     /// Whether the only password is that of this login.
     fn asks_for_own_alone(&self) -> bool {
-        matches!(self.fields.as_slice(), [only] if only.digits == self.login.as_str())
+        matches!(self.fields.as_slice(), [only] if only.digits == self.login_number.as_str())
     }
 
     /// The heading of a refusal.

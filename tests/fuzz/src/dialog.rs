@@ -318,7 +318,10 @@ impl ObservedCall {
         assert!(hash_ahead.is_some_and(|ahead| ahead.matches(&new.password)), "its own hash");
         let contract = contract(self.unit);
         assert_eq!((Some(new.caller), new.contract_number), (self.caller, contract.number));
-        assert!(contract.may_set(new.caller, new.unit, new.login), "P4, P5, P6, P14: {new:?}");
+        assert!(
+            contract.may_set(new.caller, new.unit, new.login_number),
+            "P4, P5, P6, P14: {new:?}"
+        );
     }
 }
 

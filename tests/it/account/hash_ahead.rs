@@ -20,7 +20,7 @@ fn confirmed(digits: &str) -> NewTemporaryPassword {
         caller: number,
         contract_number: number,
         unit: AuthUnit::Line,
-        login: number,
+        login_number: number,
         password: temporary(digits),
     }
 }

@@ -32,8 +32,8 @@ async fn d3_the_audit_is_read_by_number_and_time_the_newest_last() {
         let rows = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         rows.map(|row| format!("{} {}", row["event"].as_str().unwrap(), row["login"])).collect()
     };
-    let set = |login| format!("temporary_set \"{login}\"");
-    let unit = |login| format!("unit_changed \"{login}\"");
+    let set = |login_number| format!("temporary_set \"{login_number}\"");
+    let unit = |login_number| format!("unit_changed \"{login_number}\"");
     let all: Vec<String> = read(&[]);
     assert_eq!(all, [set(FIRST), unit(FIRST), set(OTHER), unit(OTHER)]);
     for (option, expected) in [
@@ -70,7 +70,7 @@ async fn d3_a_refused_call_leaves_a_row_with_or_without_its_number() {
     {
         let scope =
             AuditScope { source: AuditSource::Phone(caller), contract_number: None, unit: None };
-        let entry = AuditEntry { event: AuditEvent::Call(refusal), login: None };
+        let entry = AuditEntry { event: AuditEvent::Call(refusal), login_number: None };
         scene.db.record(new_key(), &scope, entry).await.unwrap();
     }
     let expected = ["phone call not_available".into(), format!("phone call wrong_entries {FIRST}")];
@@ -263,10 +263,10 @@ async fn d3_a_separate_role_reads_the_audit_and_nothing_else() {
 }
 
 /// Rows of one age, all at the same moment.
-async fn rows(scene: &DatabaseScene, count: i32, age: &str, login: &str) {
+async fn rows(scene: &DatabaseScene, count: i32, age: &str, login_number: &str) {
     let sql = "INSERT INTO audit_log
                    (occurred_at, source, event, outcome, login_number, contract_number, caller_number)
                SELECT now() - $2::text::interval, 'site', 'login', 'done', $3, $3, $3
                FROM generate_series(1, $1::int)";
-    scene.owner.execute(sql, &[&count, &age, &login]).await.unwrap();
+    scene.owner.execute(sql, &[&count, &age, &login_number]).await.unwrap();
 }

@@ -115,8 +115,8 @@ async fn p14_a_change_of_unit_voids_all_else_and_ends_all_sessions() {
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
-    for login in [FIRST, FIRST, SECOND, OTHER] {
-        scene.open_session(login).await;
+    for login_number in [FIRST, FIRST, SECOND, OTHER] {
+        scene.open_session(login_number).await;
     }
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
     assert_eq!(scene.logins().await, [CONTRACT, OTHER]);
@@ -144,9 +144,9 @@ async fn voidings_by_the_phone_and_the_clean_up_are_counted_by_reason() {
         let name = format!("karipass_credentials_voided_total{{reason=\"{reason}\"}} ");
         metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
     };
-    for login in [FIRST, SECOND] {
-        assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login).await, SetOutcome::Stored);
-        assert_eq!(voided("unit_changed"), 0, "{login}");
+    for login_number in [FIRST, SECOND] {
+        assert_eq!(scene.set(CONTRACT, AuthUnit::Number, login_number).await, SetOutcome::Stored);
+        assert_eq!(voided("unit_changed"), 0, "{login_number}");
     }
     // The contract number's own is new; the other two are void, one of them only once.
     assert_eq!(scene.set(CONTRACT, AuthUnit::Line, CONTRACT).await, SetOutcome::Stored);
@@ -222,19 +222,25 @@ async fn p9_a_hundred_at_once_from_two_daemons_are_one_after_the_other() {
     let dbs = [scene.db.clone(), daemon_db(&scene.database)];
     let calls = (0..CALLS).map(|call| {
         let db = dbs[call % 2].clone();
-        let (unit, login) = match call % 5 {
+        let (unit, login_number) = match call % 5 {
             0 => (AuthUnit::Line, CONTRACT),
             1 | 2 => (AuthUnit::Number, if call % 2 == 0 { FIRST } else { SECOND }),
             _ => (AuthUnit::AdminUser, if call % 2 == 0 { CONTRACT } else { SECOND }),
         };
-        tokio::spawn(async move { db.set_temporary(&temporary(CONTRACT, unit, login)).await })
+        tokio::spawn(
+            async move { db.set_temporary(&temporary(CONTRACT, unit, login_number)).await },
+        )
     });
     for call in calls.collect::<Vec<_>>() {
         assert_eq!(call.await.unwrap().unwrap(), SetOutcome::Stored);
     }
     let contract = scene.db.contract_of(number(CONTRACT)).await.unwrap().unwrap();
-    for login in scene.logins().await {
-        assert!(contract.role(number(&login)).is_some(), "{login} under {:?}", contract.unit);
+    for login_number in scene.logins().await {
+        assert!(
+            contract.role(number(&login_number)).is_some(),
+            "{login_number} under {:?}",
+            contract.unit
+        );
     }
     let version = "SELECT version::text FROM contract WHERE number = '0612345600'";
     assert_eq!(scene.column(version).await, [CALLS.to_string()]);

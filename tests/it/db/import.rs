@@ -54,9 +54,9 @@ nothing was imported
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_a_number_that_moves_loses_credential_and_sessions() {
     let scene = DatabaseScene::new().await;
-    for login in [FIRST, SECOND] {
-        scene.set(CONTRACT, AuthUnit::Number, login).await;
-        scene.open_session(login).await;
+    for login_number in [FIRST, SECOND] {
+        scene.set(CONTRACT, AuthUnit::Number, login_number).await;
+        scene.open_session(login_number).await;
     }
     let file = with("0612345600,0612345601,yes", "0712345600,0612345601,yes");
     counts(&import(&scene, &file, &[]), 0, 1, 4, 0);
@@ -167,8 +167,8 @@ async fn d1_another_customer_gets_the_contract_without_passwords() {
     scene.set(CONTRACT, AuthUnit::Number, FIRST).await;
     scene.set(CONTRACT, AuthUnit::Number, SECOND).await;
     scene.set(OTHER, AuthUnit::Line, OTHER).await;
-    for login in [FIRST, SECOND, OTHER] {
-        scene.open_session(login).await;
+    for login_number in [FIRST, SECOND, OTHER] {
+        scene.open_session(login_number).await;
     }
     let version = "SELECT version FROM contract WHERE number = $1";
     let version =

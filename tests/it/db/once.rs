@@ -91,7 +91,7 @@ async fn d3_a_refused_call_leaves_one_row_whatever_is_cut() {
     let (scene, proxy, db) = DatabaseScene::troubled().await;
     let source = AuditSource::Phone(Some(number(OTHER)));
     let scope = AuditScope { source, contract_number: None, unit: None };
-    let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login: None };
+    let entry = AuditEntry { event: AuditEvent::Call(Refusal::WrongEntries), login_number: None };
     for fault in [Fault::CutBefore(SOME), Fault::CutAfter(SOME), Fault::CutAnswer(SOME)] {
         scene.owner.batch_execute("TRUNCATE audit_log").await.unwrap();
         proxy.inject(fault);

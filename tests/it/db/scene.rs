@@ -69,12 +69,12 @@ impl DatabaseScene {
     }
 
     /// Sets a temporary password as the phone line does.
-    pub async fn set(&self, caller: &str, unit: AuthUnit, login: &str) -> SetOutcome {
-        self.db.set_temporary(&temporary(caller, unit, login)).await.unwrap()
+    pub async fn set(&self, caller: &str, unit: AuthUnit, login_number: &str) -> SetOutcome {
+        self.db.set_temporary(&temporary(caller, unit, login_number)).await.unwrap()
     }
 
     /// Gives a login's credential a session.
-    pub async fn open_session(&self, login: &str) {
+    pub async fn open_session(&self, login_number: &str) {
         let opened = self
             .owner
             .execute(
@@ -83,11 +83,11 @@ impl DatabaseScene {
                  SELECT sha256(random()::text::bytea), id, contract_number, now(), now()
                  FROM credential JOIN phone_number ON number = login_number
                  WHERE login_number = $1",
-                &[&login],
+                &[&login_number],
             )
             .await
             .unwrap();
-        assert_eq!(opened, 1, "{login} has no credential");
+        assert_eq!(opened, 1, "{login_number} has no credential");
     }
 
     /// Everything that is stored, except the audit.
@@ -160,14 +160,14 @@ pub fn number(text: &str) -> PhoneNumber {
 }
 
 /// A request of `caller` with a new key; the contract is that of the login number.
-pub fn temporary(caller: &str, unit: AuthUnit, login: &str) -> SetTemporaryPassword {
-    let contract = if login.starts_with("06") { CONTRACT } else { OTHER };
+pub fn temporary(caller: &str, unit: AuthUnit, login_number: &str) -> SetTemporaryPassword {
+    let contract = if login_number.starts_with("06") { CONTRACT } else { OTHER };
     SetTemporaryPassword {
         key: new_key(),
         caller: number(caller),
         contract_number: number(contract),
         unit,
-        login: number(login),
+        login_number: number(login_number),
         phc: PhcString::from(PHC.to_owned()),
     }
 }

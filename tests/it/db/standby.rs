@@ -24,8 +24,8 @@ use crate::temporary_password::SetTemporary as _;
 async fn p15_the_primary_lost_the_promoted_standby_is_used() {
     for replication in [Replication::Asynchronous, Replication::Synchronous] {
         let pair = Pair::new(replication).await;
-        let set = async |login: &str| {
-            pair.db.set_temporary(&temporary(login, AuthUnit::Line, login)).await
+        let set = async |login_number: &str| {
+            pair.db.set_temporary(&temporary(login_number, AuthUnit::Line, login_number)).await
         };
         // A pool full of connections to the primary.
         let looks = (0..4).map(|_| pair.db.contract_of(number(FIRST)));
@@ -70,7 +70,7 @@ async fn p15_a_cancelled_wait_for_the_standby_confirms_nothing() {
     let set = async { scene.db.set_temporary(&new).await.map(drop) };
     let refused = LoginAudit {
         key: new_key(),
-        login: number(FIRST),
+        login_number: number(FIRST),
         contract_number: None,
         address: IpAddr::from([127, 0, 0, 1]),
     };

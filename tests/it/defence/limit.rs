@@ -120,8 +120,8 @@ async fn r_a_change_voids_no_more_than_its_address_may() {
         let number = at_its_last(owner, last).await;
         assert_eq!(attacker.log_in(base, &number, WRONG).await.status, 401);
     }
-    for login in ["0612345601", "0612345602"] {
-        site::credential(owner, login, "password").await;
+    for login_number in ["0612345601", "0612345602"] {
+        site::credential(owner, login_number, "password").await;
     }
     let token = elsewhere.log_in(base, "0612345601", RIGHT).await.token();
     let nine = "DELETE FROM credential WHERE voided_at IS NOT NULL;
@@ -145,16 +145,16 @@ async fn r_an_entry_that_became_the_last_one_meanwhile_voids_only_what_it_may() 
     for (kind, limit) in [("password", 10), ("temporary", 3)] {
         let (database, owner) = site::contracted(kind).await;
         let db = daemon_db(&database);
-        let login = NUMBER.parse().unwrap();
-        let candidate = db.login_candidate(login).await.unwrap().unwrap();
+        let login_number = NUMBER.parse().unwrap();
+        let candidate = db.login_candidate(login_number).await.unwrap().unwrap();
         let credential = candidate.credential.unwrap();
         let count = "UPDATE credential SET failed_attempts = $1";
         owner.execute(count, &[&(limit - 1)]).await.unwrap();
         let fail = async |may_void| {
             let audit = LoginAudit {
                 key: IdempotencyKey::draw(&mut rand::rng()),
-                login,
-                contract_number: Some(login),
+                login_number,
+                contract_number: Some(login_number),
                 address: [127, 0, 0, 1].into(),
             };
             db.count_failure(&audit, &credential, may_void, None).await.unwrap()

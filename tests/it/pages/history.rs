@@ -137,7 +137,7 @@ async fn by_phone(scene: &Scene, caller: &str) {
         caller: caller.parse().unwrap(),
         contract_number: NUMBER.parse().unwrap(),
         unit: AuthUnit::Line,
-        login: NUMBER.parse().unwrap(),
+        login_number: NUMBER.parse().unwrap(),
         phc: site::hashed().await.clone(),
     };
     let stored = daemon_db(&scene.database).set_temporary(&new).await;

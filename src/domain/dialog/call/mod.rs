@@ -77,7 +77,7 @@ enum State {
     /// The line waits for an entry.
     Asking(Box<StepState>),
     /// A password for this login number is being stored.
-    Storing { login: PhoneNumber },
+    Storing { login_number: PhoneNumber },
     /// The last guidance plays. If it cannot, `trouble` may replace it.
     Closing { last: Prompt, or_trouble: bool },
     /// The call is over.
@@ -309,9 +309,11 @@ impl Call {
     }
 
     fn on_stored(&mut self, result: StoreResult, now: Instant) {
-        let State::Storing { login } = self.state else { return };
+        let State::Storing { login_number } = self.state else { return };
         match result {
-            StoreResult::Stored => self.close(Prompt::Completed(login), Outcome::Stored, now),
+            StoreResult::Stored => {
+                self.close(Prompt::Completed(login_number), Outcome::Stored, now);
+            }
             StoreResult::Refused => self.end_not_available(now),
             StoreResult::Unreachable => self.end_with_trouble(now),
         }

@@ -49,7 +49,7 @@ impl Call {
             Verdict::Store(new) => {
                 self.progress.push(Progress::EntryAccepted(entry));
                 self.player.extend_silence(REPLY_TIMEOUT, now);
-                self.enter(State::Storing { login: new.login }, now + REPLY_TIMEOUT);
+                self.enter(State::Storing { login_number: new.login_number }, now + REPLY_TIMEOUT);
                 self.player.emit(Output::Store(new));
             }
             Verdict::NotAvailable => {

@@ -107,14 +107,16 @@ fn p4_the_line_unit_is_the_contract_numbers_for_every_caller() {
 
 #[test]
 fn p5_the_number_unit_takes_a_service_number_of_the_contract() {
-    for (caller, login) in [(CONTRACT, ADDITIONAL), (CONTRACT, CONTRACT), (ADDITIONAL, CONTRACT)] {
+    for (caller, login_number) in
+        [(CONTRACT, ADDITIONAL), (CONTRACT, CONTRACT), (ADDITIONAL, CONTRACT)]
+    {
         let mut phone = calls_from(caller, None);
         phone.keys("2");
         phone.listen();
-        phone.keys(login);
+        phone.keys(login_number);
         phone.keys("#4567891045678910");
         phone.wait_for_the_end();
-        assert_eq!(phone.stored(), format!("number {login} 45678910"));
+        assert_eq!(phone.stored(), format!("number {login_number} 45678910"));
         assert!(phone.heard().starts_with("menu… enter-number set-password"));
     }
 }
@@ -164,14 +166,14 @@ fn p6_the_administrator_may_also_name_the_contract_number_without_service() {
         contract.lines[0].has_service = false;
         LookupResult::Found(Box::new(contract))
     };
-    for login in [CONTRACT, ADDITIONAL] {
+    for login_number in [CONTRACT, ADDITIONAL] {
         let mut phone = PhoneModel::calls(World { finds: without, ..World::default() });
         phone.keys("3");
         phone.listen();
-        phone.keys(login);
+        phone.keys(login_number);
         phone.keys("#4567891045678910");
         phone.wait_for_the_end();
-        assert_eq!(phone.stored(), format!("admin_user {login} 45678910"));
+        assert_eq!(phone.stored(), format!("admin_user {login_number} 45678910"));
         assert!(phone.heard().starts_with("menu… enter-number set-password"));
     }
 }

@@ -238,7 +238,7 @@ impl PhoneModel {
     pub(super) fn stored(&self) -> String {
         let line = |new: &NewTemporaryPassword| {
             let password = str::from_utf8(new.password.expose()).unwrap();
-            format!("{} {} {password}", new.unit, new.login.as_str())
+            format!("{} {} {password}", new.unit, new.login_number.as_str())
         };
         self.stored.iter().map(line).collect::<Vec<_>>().join(", ")
     }

@@ -121,15 +121,15 @@ proptest! {
 /// `P4` to `P6` and `P14` in reverse: whether this may ever be stored.
 fn is_permitted(new: &NewTemporaryPassword, scenario: &CallScenario) -> bool {
     let is_contract_number = scenario.number == Some(CONTRACT);
-    let has_service = [CONTRACT, ADDITIONAL].map(number).contains(&new.login);
+    let has_service = [CONTRACT, ADDITIONAL].map(number).contains(&new.login_number);
     let unit_is_free = is_contract_number || scenario.unit.is_none_or(|unit| unit == new.unit);
     let login_fits = match new.unit {
-        AuthUnit::Line => new.login == number(CONTRACT),
+        AuthUnit::Line => new.login_number == number(CONTRACT),
         AuthUnit::Number => has_service,
         AuthUnit::AdminUser if is_contract_number => has_service,
         AuthUnit::AdminUser => {
             scenario.number != Some(WITHOUT_SERVICE)
-                && Some(new.login) == scenario.number.map(number)
+                && Some(new.login_number) == scenario.number.map(number)
         }
     };
     new.contract_number == number(CONTRACT)
