@@ -124,13 +124,13 @@ fn a_caller_whose_daemon_is_gone_hears_trouble_by_itself() -> Result<()> {
 fn a_caller_whose_daemon_goes_during_the_last_guidance_hears_it_again() -> Result<()> {
     let system = System::start(&PATIENT)?;
     let story = Story::new(&system)?;
-    let (password, login) = (story.password(), &story.family.contract);
+    let (password, login_number) = (story.password(), &story.family.contract);
     let mut call = story.call_from_contract()?;
-    call.hear("menu")?.key("1")?.begin_to_hear_number(login, "set-password")?;
+    call.hear("menu")?.key("1")?.begin_to_hear_number(login_number, "set-password")?;
     call.key_password(&password)?.hear("confirm-password")?.key_password(&password)?;
-    call.hear_number(login)?.hear("completed")?;
+    call.hear_number(login_number)?.hear("completed")?;
     kill(&system)?;
-    call.hear_number(login)?.hear_whole("completed")?.hear_whole("trouble")?.hang_up()
+    call.hear_number(login_number)?.hear_whole("completed")?.hear_whole("trouble")?.hang_up()
 }
 
 #[test]

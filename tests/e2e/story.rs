@@ -45,7 +45,7 @@ impl Family {
 /// A login number's credential and its contract's unit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoredCredential {
-    pub login: String,
+    pub login_number: String,
     pub kind: String,
     pub is_good: bool,
 }
@@ -143,7 +143,7 @@ impl<'a> Story<'a> {
         Ok(rows
             .iter()
             .map(|row| StoredCredential {
-                login: row.get(0),
+                login_number: row.get(0),
                 kind: row.get(1),
                 is_good: row.get::<_, Option<bool>>(2).unwrap_or(false),
             })
@@ -157,18 +157,18 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Expects a temporary password for `login` alone, with this unit, which logs in over the API
-    /// as `role` for `numbers`.
+    /// Expects a temporary password for `login_number` alone, with this unit, which logs in over
+    /// the API as `role` for `numbers`.
     pub fn expect_stored(
         &self,
-        login: &str,
+        login_number: &str,
         password: &str,
         unit: &str,
         role: &str,
         numbers: &[&str],
     ) -> Result<()> {
         let expected = StoredCredential {
-            login: login.to_owned(),
+            login_number: login_number.to_owned(),
             kind: "temporary".to_owned(),
             is_good: true,
         };
@@ -176,11 +176,11 @@ impl<'a> Story<'a> {
         stored.retain(|stored| stored.is_good);
         ensure!(stored == [expected], "stored: {stored:?}");
         ensure!(in_force.as_deref() == Some(unit), "the unit is {in_force:?}");
-        let (status, answer) = self.log_in(login, password)?;
+        let (status, answer) = self.log_in(login_number, password)?;
         ensure!(status == 200, "login answers {status}");
         let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         let answered = [field("number"), field("unit"), field("role"), field("password_change")];
-        ensure!(answered == [login, unit, role, "temporary"], "login says {answered:?}");
+        ensure!(answered == [login_number, unit, role, "temporary"], "login says {answered:?}");
         let configures: Vec<&str> =
             answer["numbers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         ensure!(configures == numbers, "login configures {configures:?}");
@@ -194,21 +194,21 @@ impl<'a> Story<'a> {
     }
 
     /// Logs in over the API.
-    pub fn log_in(&self, login: &str, password: &str) -> Result<(u16, Value)> {
-        Ok(self.system.wait(self.api()?.log_in(login, password))?)
+    pub fn log_in(&self, login_number: &str, password: &str) -> Result<(u16, Value)> {
+        Ok(self.system.wait(self.api()?.log_in(login_number, password))?)
     }
 
     /// Expects that the password does not log in.
-    pub fn expect_refused(&self, login: &str, password: &str) -> Result<()> {
-        let (status, _) = self.log_in(login, password)?;
+    pub fn expect_refused(&self, login_number: &str, password: &str) -> Result<()> {
+        let (status, _) = self.log_in(login_number, password)?;
         ensure!(status == 401, "login answers {status}");
         Ok(())
     }
 }
 
-/// Keys the password twice, and expects to hear that it is stored for `login`.
-pub fn complete(call: &mut Subscriber, login: &str, password: &str) -> Result<()> {
+/// Keys the password twice, and expects to hear that it is stored for `login_number`.
+pub fn complete(call: &mut Subscriber, login_number: &str, password: &str) -> Result<()> {
     call.key_password(password)?.hear("confirm-password")?.key_password(password)?;
-    call.hear_number(login)?.hear_whole("completed")?.expect_hangup()?;
+    call.hear_number(login_number)?.hear_whole("completed")?.expect_hangup()?;
     Ok(())
 }

@@ -361,28 +361,31 @@ pub async fn contract(owner: &Client, unit: &str) {
     }
 }
 
-/// Gives `login` a new credential of `kind` whose secret is [`RIGHT`], replacing any other.
-pub async fn credential(owner: &Client, login: &str, kind: &str) {
-    owner.execute("DELETE FROM credential WHERE login_number = $1", &[&login]).await.unwrap();
+/// Gives `login_number` a new credential of `kind` whose secret is [`RIGHT`], replacing any other.
+pub async fn credential(owner: &Client, login_number: &str, kind: &str) {
+    owner
+        .execute("DELETE FROM credential WHERE login_number = $1", &[&login_number])
+        .await
+        .unwrap();
     owner
         .execute(
             "INSERT INTO credential (login_number, kind, password_hash, set_at) VALUES ($1, $2, $3, clock_timestamp())",
-            &[&login, &kind, &hashed().await.expose()],
+            &[&login_number, &kind, &hashed().await.expose()],
         )
         .await
         .unwrap();
 }
 
-/// Makes `login`'s credential older, by an SQL interval.
-pub async fn age(owner: &Client, login: &str, by: &str) {
+/// Makes `login_number`'s credential older, by an SQL interval.
+pub async fn age(owner: &Client, login_number: &str, by: &str) {
     let sql = "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login_number = $1";
-    assert_eq!(owner.execute(sql, &[&login, &by]).await.unwrap(), 1);
+    assert_eq!(owner.execute(sql, &[&login_number, &by]).await.unwrap(), 1);
 }
 
-/// The failures counted for `login` and whether it is void; a void one has no hash left.
-pub async fn count(owner: &Client, login: &str) -> (i32, bool) {
+/// The failures counted for `login_number` and whether it is void; a void one has no hash left.
+pub async fn count(owner: &Client, login_number: &str) -> (i32, bool) {
     let sql = "SELECT failed_attempts, voided_at IS NOT NULL, password_hash IS NULL FROM credential WHERE login_number = $1";
-    let row = owner.query_one(sql, &[&login]).await.unwrap();
+    let row = owner.query_one(sql, &[&login_number]).await.unwrap();
     let (failures, void, wiped): (i32, bool, bool) = (row.get(0), row.get(1), row.get(2));
     assert_eq!(void, wiped, "a hash goes when its credential is void, and only then");
     (failures, void)

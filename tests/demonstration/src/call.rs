@@ -40,9 +40,9 @@ pub async fn call(options: &CallOptions) -> Result<()> {
     let api = Api::new(&site, client.timeout(ANSWER_TIMEOUT))?;
     let password = format!("{:08}", rand::random_range(0..100_000_000_u32));
     let (owned, keyed) = (options.clone(), password.clone());
-    let login = tokio::task::spawn_blocking(move || set(&owned, &keyed)).await??;
-    println!("\nPOST {site}/api/v1/login  number {login}, password {}", hidden(&password));
-    let (status, mut answer) = api.log_in(&login, &password).await?;
+    let login_number = tokio::task::spawn_blocking(move || set(&owned, &keyed)).await??;
+    println!("\nPOST {site}/api/v1/login  number {login_number}, password {}", hidden(&password));
+    let (status, mut answer) = api.log_in(&login_number, &password).await?;
     if let Some(token) = answer.get_mut("token") {
         *token = Value::from("•••");
     }
@@ -73,8 +73,8 @@ fn set(options: &CallOptions, password: &str) -> Result<String> {
             read_out.push_str(digit);
             continue;
         }
-        let login = std::mem::take(&mut read_out);
-        print(&format!("hears   {login}{}", words(&heard)));
+        let login_number = std::mem::take(&mut read_out);
+        print(&format!("hears   {login_number}{}", words(&heard)));
         let keys: &str = match heard.as_str() {
             "menu" => unit,
             "enter-number" => &number,
@@ -82,7 +82,7 @@ fn set(options: &CallOptions, password: &str) -> Result<String> {
             "completed" => {
                 subscriber.expect_hangup()?;
                 print("is hung up on");
-                return Ok(login);
+                return Ok(login_number);
             }
             "invalid" => {
                 subscriber.hang_up()?;

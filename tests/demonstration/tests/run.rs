@@ -163,12 +163,12 @@ fn r_two_run_side_by_side_take_a_call_each_and_end_all_that_they_started() {
     }
     let additional = [("CALLER", CONTRACT), ("UNIT", "2"), ("NUMBER", ADDITIONAL)];
     thread::scope(|scope| {
-        for (run, variables, login) in
+        for (run, variables, login_number) in
             [(&runs[0], &[][..], CONTRACT), (&runs[1], &additional, ADDITIONAL)]
         {
             scope.spawn(move || {
                 let said = run.call(variables);
-                assert!(said.contains(&format!("login  number {login}")), "{said}");
+                assert!(said.contains(&format!("login  number {login_number}")), "{said}");
             });
         }
     });

@@ -125,13 +125,13 @@ impl<'a> BrowserCall<'a> {
         Ok(self)
     }
 
-    /// Keys the password twice, hears that it is stored for `login`, and opens the login.
-    fn complete(&mut self, login: &str, temporary: &str) -> Result<()> {
+    /// Keys the password twice, hears that it is stored for `login_number`, and opens the login.
+    fn complete(&mut self, login_number: &str, temporary: &str) -> Result<()> {
         self.key(temporary)?.hear("confirm-password")?.key(temporary)?;
         self.see("keyed.textContent === '••••••••'")?;
-        self.hear_about(login, "completed")?;
+        self.hear_about(login_number, "completed")?;
         self.see("state.textContent.startsWith('通話が終わりました。')")?;
-        self.visit.wait(self.visit.who.open_login(login))
+        self.visit.wait(self.visit.who.open_login(login_number))
     }
 }
 

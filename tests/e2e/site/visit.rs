@@ -94,19 +94,19 @@ impl<'a> Visit<'a> {
         self.wait(self.who.check_layout(name))
     }
 
-    /// Gives `login` a temporary password, which it returns, and its contract this unit.
-    pub fn give_temporary(&self, login: &str, unit: &str) -> Result<String> {
+    /// Gives `login_number` a temporary password, which it returns, and its contract this unit.
+    pub fn give_temporary(&self, login_number: &str, unit: &str) -> Result<String> {
         let secret = self.story.password();
         let password = TemporaryPassword::try_from(secret.as_bytes())?;
         let salt = Salt::draw(&mut rand::rng());
         let hashed =
             self.wait(Browsers::shared(self.story.system).hasher.hash_for_call(password, salt))?;
-        self.store(login, "temporary", unit, &hashed)?;
+        self.store(login_number, "temporary", unit, &hashed)?;
         Ok(secret)
     }
 
-    /// Gives `login` a password, which it returns, and its contract this unit.
-    pub fn give_password(&self, login: &str, unit: &str) -> Result<String> {
+    /// Gives `login_number` a password, which it returns, and its contract this unit.
+    pub fn give_password(&self, login_number: &str, unit: &str) -> Result<String> {
         let secret = self.new_password();
         let typed = |text: &str| SubmittedPassword::from(text.to_owned());
         let password = NewPassword::check(
@@ -122,7 +122,7 @@ impl<'a> Visit<'a> {
             salt,
             Ipv4Addr::LOCALHOST.into(),
         ))?;
-        self.store(login, "password", unit, &hashed)?;
+        self.store(login_number, "password", unit, &hashed)?;
         Ok(secret)
     }
 
@@ -133,45 +133,47 @@ impl<'a> Visit<'a> {
         secret
     }
 
-    fn store(&self, login: &str, kind: &str, unit: &str, hashed: &PhcString) -> Result<()> {
+    fn store(&self, login_number: &str, kind: &str, unit: &str, hashed: &PhcString) -> Result<()> {
         let contract = &self.family().contract;
         self.wait(async {
             let owner = self.story.system.database.owner().await?;
             let sets =
                 "UPDATE contract SET unit = $2 WHERE number = $1 AND unit IS DISTINCT FROM $2";
             owner.execute(sets, &[contract, &unit]).await?;
-            owner.execute("DELETE FROM credential WHERE login_number = $1", &[&login]).await?;
+            owner
+                .execute("DELETE FROM credential WHERE login_number = $1", &[&login_number])
+                .await?;
             let stores = "INSERT INTO credential (login_number, kind, password_hash, set_at)
                  VALUES ($1, $2, $3, clock_timestamp())";
-            owner.execute(stores, &[&login, &kind, &hashed.expose()]).await?;
+            owner.execute(stores, &[&login_number, &kind, &hashed.expose()]).await?;
             Ok(())
         })
     }
 
-    /// Makes the credential of `login` older by an SQL interval.
-    pub fn age(&self, login: &str, by: &str) -> Result<()> {
+    /// Makes the credential of `login_number` older by an SQL interval.
+    pub fn age(&self, login_number: &str, by: &str) -> Result<()> {
         let sql =
             "UPDATE credential SET set_at = set_at - $2::text::interval WHERE login_number = $1";
         let changed = self.wait(async {
             let owner = self.story.system.database.owner().await?;
-            anyhow::Ok(owner.execute(sql, &[&login, &by]).await?)
+            anyhow::Ok(owner.execute(sql, &[&login_number, &by]).await?)
         })?;
         ensure!(changed == 1, "{changed} credentials were aged");
         Ok(())
     }
 
-    /// Voids the credential of `login`, as wrong entries do.
-    pub fn void(&self, login: &str) -> Result<()> {
+    /// Voids the credential of `login_number`, as wrong entries do.
+    pub fn void(&self, login_number: &str) -> Result<()> {
         self.execute(
             "UPDATE credential SET password_hash = NULL, failed_attempts = 10,
                  voided_at = clock_timestamp() WHERE login_number = $1",
-            login,
+            login_number,
         )
     }
 
-    /// Removes the credential of `login`.
-    pub fn forget(&self, login: &str) -> Result<()> {
-        self.execute("DELETE FROM credential WHERE login_number = $1", login)
+    /// Removes the credential of `login_number`.
+    pub fn forget(&self, login_number: &str) -> Result<()> {
+        self.execute("DELETE FROM credential WHERE login_number = $1", login_number)
     }
 
     /// Runs a statement about `number`.
@@ -183,13 +185,13 @@ impl<'a> Visit<'a> {
         })
     }
 
-    /// The failures counted for `login`, and whether it is void.
-    pub fn count(&self, login: &str) -> Result<(i32, bool)> {
+    /// The failures counted for `login_number`, and whether it is void.
+    pub fn count(&self, login_number: &str) -> Result<(i32, bool)> {
         let sql =
             "SELECT failed_attempts, voided_at IS NOT NULL FROM credential WHERE login_number = $1";
         let row = self.wait(async {
             let owner = self.story.system.database.owner().await?;
-            anyhow::Ok(owner.query_opt(sql, &[&login]).await?)
+            anyhow::Ok(owner.query_opt(sql, &[&login_number]).await?)
         })?;
         let row = row.context("no credential")?;
         Ok((row.get(0), row.get(1)))

@@ -74,12 +74,14 @@ async fn c3_right_and_wrong_ones_at_the_change_at_once_change_it_once_at_most() 
 async fn c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted() {
     let (scene, daemons) = scene("number").await;
     for wrong_one in [ONE, TWO] {
-        for login in [ONE, TWO] {
-            scene.give(login, "password", RIGHT).await;
+        for login_number in [ONE, TWO] {
+            scene.give(login_number, "password", RIGHT).await;
         }
         let token = scene.token(ONE, RIGHT).await;
         let all = together(&daemons, |_, client, base| {
-            let typed = |login| (login, if login == wrong_one { WRONG } else { RIGHT });
+            let typed = |login_number| {
+                (login_number, if login_number == wrong_one { WRONG } else { RIGHT })
+            };
             let (token, given) = (token.clone(), [typed(ONE), typed(TWO)]);
             async move { change_unit(&client, &base, &token, "line", &given).await }
         });
@@ -100,8 +102,8 @@ async fn c3_wrong_passwords_in_changes_of_the_unit_at_once_are_counted() {
 async fn c3_two_changes_of_the_unit_at_once_are_one_after_the_other() {
     let (scene, daemons) = scene("number").await;
     for _ in 0..5 {
-        for login in [ONE, TWO] {
-            scene.give(login, "password", RIGHT).await;
+        for login_number in [ONE, TWO] {
+            scene.give(login_number, "password", RIGHT).await;
         }
         let sql = "UPDATE contract SET unit = 'number';
                    DELETE FROM credential WHERE login_number = '0612345600'";

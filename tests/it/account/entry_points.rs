@@ -38,8 +38,8 @@ async fn c2_three_wrong_ones_in_a_row_at_the_change_void_a_temporary_password() 
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_ten_wrong_ones_in_a_row_at_the_change_of_the_unit_void_a_password() {
     let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let (token, second) = (scene.token(ONE, RIGHT).await, scene.token(ONE, RIGHT).await);
     let theirs = scene.token(TWO, RIGHT).await;
@@ -90,8 +90,8 @@ async fn c2_every_entry_point_raises_the_same_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_right_one_in_a_change_of_the_unit_that_fails_resets_nothing() {
     let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let token = scene.token(ONE, RIGHT).await;
     assert_eq!(scene.unit(&token, "line", &[(ONE, WRONG), (TWO, RIGHT)]).await.status, 422);

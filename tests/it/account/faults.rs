@@ -17,8 +17,8 @@ async fn u_a_fault_in_the_middle_leaves_the_unit_and_every_credential() {
         "ALTER TABLE audit_log ADD CHECK (event <> 'session_ended') NOT VALID",
     ] {
         let scene = Scene::new("number").await;
-        for login in [ONE, TWO] {
-            scene.give(login, "password", RIGHT).await;
+        for login_number in [ONE, TWO] {
+            scene.give(login_number, "password", RIGHT).await;
         }
         let token = scene.token(ONE, RIGHT).await;
         scene.forget().await;
@@ -61,8 +61,8 @@ async fn u_disconnected_at_every_commit_a_change_is_whole_or_not_at_all() {
     let commit = Point::Word("COMMIT");
     for (fault, is_done) in [(Fault::CutBefore(commit), false), (Fault::CutAfter(commit), true)] {
         let (scene, proxy) = Scene::troubled("number").await;
-        for login in [ONE, TWO] {
-            scene.give(login, "password", RIGHT).await;
+        for login_number in [ONE, TWO] {
+            scene.give(login_number, "password", RIGHT).await;
         }
         let token = scene.token(ONE, RIGHT).await;
         let before = scene.everything().await;

@@ -96,8 +96,8 @@ async fn c5_a_password_is_changed_once_whatever_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn u_a_unit_is_changed_once_whatever_is_cut() {
     let (scene, proxy) = Scene::troubled("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let version = async || -> i64 {
         let sql = "SELECT version FROM contract";

@@ -44,18 +44,18 @@ async fn w6_a_change_of_the_unit_from_before_another_change_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_change_of_the_unit_names_the_numbers_whose_passwords_it_has_voided() {
     let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let token = scene.token(ONE, RIGHT).await;
-    let last = async |login: &str| {
+    let last = async |login_number: &str| {
         let sql = "UPDATE credential SET failed_attempts = 9 WHERE login_number = $1";
-        assert_eq!(scene.owner.execute(sql, &[&login]).await.unwrap(), 1);
+        assert_eq!(scene.owner.execute(sql, &[&login_number]).await.unwrap(), 1);
     };
     let both_wrong = [(ONE, WRONG), (TWO, WRONG)];
     let answers = async |voided: Option<&str>, parts: [&str; 2], absent: &str| {
-        if let Some(login) = voided {
-            last(login).await;
+        if let Some(login_number) = voided {
+            last(login_number).await;
         }
         let answer = scene.unit(&token, "line", &both_wrong).await;
         assert_eq!(refusal(&answer), (422, "wrong_password".to_owned()));

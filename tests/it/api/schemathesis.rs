@@ -92,7 +92,7 @@ impl Sessions {
             return token.clone();
         }
         // In turn: the administrator twice, a user, one who must change a temporary password.
-        let (login, kind) = [
+        let (login_number, kind) = [
             (NUMBER, "password"),
             (NUMBER, "password"),
             (USERS[0], "password"),
@@ -104,8 +104,8 @@ impl Sessions {
         for number in [NUMBER].into_iter().chain(USERS) {
             site::credential(&self.owner, number, "password").await;
         }
-        site::credential(&self.owner, login, kind).await;
-        let token = client.log_in(&self.base, login, RIGHT).await.token();
+        site::credential(&self.owner, login_number, kind).await;
+        let token = client.log_in(&self.base, login_number, RIGHT).await.token();
         self.token.insert(token).clone()
     }
 }

@@ -147,10 +147,10 @@ async fn d2_a_suspended_contract_has_no_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_ended_sessions_are_swept_away() {
     let Scene { database, owner, service, client } = Scene::new("number").await;
-    for login in ["0612345601", "0612345602"] {
-        site::credential(&owner, login, "temporary").await;
-        client.log_in(&service.base, login, RIGHT).await.token();
-        client.log_in(&service.base, login, RIGHT).await.token();
+    for login_number in ["0612345601", "0612345602"] {
+        site::credential(&owner, login_number, "temporary").await;
+        client.log_in(&service.base, login_number, RIGHT).await.token();
+        client.log_in(&service.base, login_number, RIGHT).await.token();
     }
     site::age(&owner, "0612345601", "24 hours").await;
     for aged in [

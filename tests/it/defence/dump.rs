@@ -20,8 +20,8 @@ async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_an_ended_credential() {
     let [live, void, late, swept] = [NUMBER, "0612345601", "0612345602", "0612345699"];
     let add = "INSERT INTO phone_number VALUES ($1, $2, true)";
     owner.execute(add, &[&swept, &live]).await.unwrap();
-    for login in [live, void, late, swept] {
-        site::credential(&owner, login, "temporary").await;
+    for login_number in [live, void, late, swept] {
+        site::credential(&owner, login_number, "temporary").await;
     }
     let dump = everything(&owner).await;
     assert_eq!(hashes(&dump).len(), 4);
@@ -33,8 +33,8 @@ async fn c7_a_dump_verifies_nothing_and_holds_no_hash_of_an_ended_credential() {
         assert_eq!(client.log_in(&service.base, void, WRONG).await.status, 401);
     }
     // Older than 24 hours: deleted at an attempt to use it, and by the clean-up.
-    for login in [late, swept] {
-        site::age(&owner, login, "24 hours").await;
+    for login_number in [late, swept] {
+        site::age(&owner, login_number, "24 hours").await;
     }
     assert_eq!(client.log_in(&service.base, late, RIGHT).await.status, 401);
     daemon_db(&database).sweep().await.unwrap();

@@ -72,8 +72,8 @@ async fn c2_clicks_that_change_a_password_at_once_change_it_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_clicks_that_change_the_unit_at_once_all_lead_to_its_outcome() {
     let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let mut browser = Browser::new(&scene.service.base);
     browser.log_in(ONE, RIGHT).await;
@@ -127,8 +127,8 @@ async fn c2_logging_out_twice_gets_the_same_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_login_form_sent_again_is_one_login() {
     let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let other = Service::start(&scene.database, &[]).await;
     let mut browser = Browser::new(&scene.service.base);

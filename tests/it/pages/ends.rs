@@ -46,12 +46,12 @@ async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w12_the_end_of_a_temporary_password_names_the_one_key() {
-    for (unit, login, key) in KEYS {
+    for (unit, login_number, key) in KEYS {
         let Scene { owner, service, .. } = Scene::new(unit).await;
-        site::credential(&owner, login, "temporary").await;
+        site::credential(&owner, login_number, "temporary").await;
         let mut browser = Browser::new(&service.base);
-        browser.log_in(login, RIGHT).await;
-        site::age(&owner, login, "24 hours").await;
+        browser.log_in(login_number, RIGHT).await;
+        site::age(&owner, login_number, "24 hours").await;
         let end = leads_to(&browser.get("/password").await).to_owned();
         let page = browser.get(&end).await;
         assert_eq!(title(&page), "エラー：仮パスワードの有効期限が切れました");
@@ -154,11 +154,11 @@ async fn w4_every_error_page_of_a_session_shows_the_login_and_the_way_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn w12_where_the_unit_is_known_the_one_key_is_named() {
-    for (unit, login, key) in KEYS {
+    for (unit, login_number, key) in KEYS {
         let Scene { owner, service, .. } = Scene::new(unit).await;
-        site::credential(&owner, login, "temporary").await;
+        site::credential(&owner, login_number, "temporary").await;
         let mut browser = Browser::new(&service.base);
-        browser.log_in(login, RIGHT).await;
+        browser.log_in(login_number, RIGHT).await;
         let form = browser.get("/password").await;
         owner.execute("UPDATE credential SET failed_attempts = 2", &[]).await.unwrap();
         let wrong = [("current", WRONG), ("new", "abcd1234"), ("new_again", "abcd1234")];
@@ -185,7 +185,7 @@ async fn w12_where_the_unit_is_known_the_one_key_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_w12_an_open_session_says_that_strangers_have_voided_its_password() {
-    for (unit, login, key) in KEYS {
+    for (unit, login_number, key) in KEYS {
         let Scene { owner, service, .. } = Scene::new(unit).await;
         for (kind, interval, path) in [
             ("password", "50 days", "/"),
@@ -193,20 +193,20 @@ async fn c2_w12_an_open_session_says_that_strangers_have_voided_its_password() {
             ("password", "60 days", "/password"),
             ("temporary", "1 hour", "/password"),
         ] {
-            site::credential(&owner, login, kind).await;
-            site::age(&owner, login, interval).await;
+            site::credential(&owner, login_number, kind).await;
+            site::age(&owner, login_number, interval).await;
             let mut browser = Browser::new(&service.base);
-            browser.log_in(login, RIGHT).await;
+            browser.log_in(login_number, RIGHT).await;
             let before = browser.get(path).await;
             assert!(!before.body.contains("id=\"void\""), "{unit} {kind}: {before:?}");
             let all_but_one = "UPDATE credential SET failed_attempts = CASE kind
                                WHEN 'temporary' THEN 2 ELSE 9 END WHERE login_number = $1";
-            owner.execute(all_but_one, &[&login]).await.unwrap();
+            owner.execute(all_but_one, &[&login_number]).await.unwrap();
             let mut stranger = Browser::new(&service.base);
             let form = stranger.get("/login").await;
-            let wrong = [("number", login), ("password", WRONG)];
+            let wrong = [("number", login_number), ("password", WRONG)];
             assert_eq!(stranger.submit(&form, "/login", &wrong).await.status, 422);
-            assert!(site::count(&owner, login).await.1, "{unit} {kind}");
+            assert!(site::count(&owner, login_number).await.1, "{unit} {kind}");
 
             let page = browser.get(path).await;
             assert_eq!(page.status, 200, "{unit} {kind}");

@@ -66,14 +66,18 @@ async fn w1_the_top_page_shows_what_each_login_configures() {
         ),
     ] {
         let Scene { owner, service, .. } = Scene::new(unit).await;
-        for (login, role, configures, may_change_unit) in logins {
-            site::credential(&owner, login, "password").await;
+        for (login_number, role, configures, may_change_unit) in logins {
+            site::credential(&owner, login_number, "password").await;
             let mut browser = Browser::new(&service.base);
-            browser.log_in(login, RIGHT).await;
+            browser.log_in(login_number, RIGHT).await;
             let top = browser.get("/").await.body;
-            assert!(top.contains(name) && top.contains(role), "{unit} {login}: {top}");
-            assert_eq!(top.matches("<li class=\"number\">").count(), configures, "{unit} {login}");
-            assert_eq!(top.contains("認証単位変更"), may_change_unit, "{unit} {login}");
+            assert!(top.contains(name) && top.contains(role), "{unit} {login_number}: {top}");
+            assert_eq!(
+                top.matches("<li class=\"number\">").count(),
+                configures,
+                "{unit} {login_number}"
+            );
+            assert_eq!(top.contains("認証単位変更"), may_change_unit, "{unit} {login_number}");
         }
     }
 }

@@ -121,8 +121,8 @@ async fn c2_a_password_form_sent_again_gets_the_same_answer_and_counts_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_unit_form_sent_again_counts_each_of_its_entries_once() {
     let scene = Scene::new("number").await;
-    for login in [ONE, TWO] {
-        scene.give(login, "password", RIGHT).await;
+    for login_number in [ONE, TWO] {
+        scene.give(login_number, "password", RIGHT).await;
     }
     let counts = async || [scene.count(ONE).await.0, scene.count(TWO).await.0];
     let mut browser = Browser::new(&scene.service.base);
