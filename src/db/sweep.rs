@@ -22,10 +22,6 @@ const KEY_LIFETIME: Duration = Duration::from_mins(10);
 /// How long the key of an entry is kept: as long as a form inside a session may be sent again.
 const ENTRY_LIFETIME: Duration = rules::MAX_SESSION_LIFETIME;
 
-/// How long the end of a session is kept. Its browser may ask for this long why it ended. Longer
-/// than the longest idle time.
-const ENDED_SESSION_RETENTION: Duration = rules::MAX_SESSION_LIFETIME;
-
 /// Rows that one statement removes.
 pub const BATCH_ROWS: i64 = 5_000;
 /// Statements of one kind in one run; the next run continues.
@@ -131,7 +127,7 @@ impl Db {
     pub async fn sweep(&self) -> Result<(), DbError> {
         let old = |sql, age: Duration| Statement::new(sql).with(age.as_secs_f64()).with(BATCH_ROWS);
         self.in_batches(&old(SESSIONS, rules::SESSION_RETENTION), drop).await?;
-        self.in_batches(&old(ENDED_SESSIONS, ENDED_SESSION_RETENTION), drop).await?;
+        self.in_batches(&old(ENDED_SESSIONS, rules::SESSION_RETENTION), drop).await?;
         self.in_batches(&old(KEYS, KEY_LIFETIME), drop).await?;
         self.in_batches(&old(ENTRIES, ENTRY_LIFETIME), drop).await?;
         let scope =

@@ -71,8 +71,8 @@ pub const IDLE_WARNING_LEAD: Duration = Duration::from_secs(2 * MINUTE);
 /// How long a session lives however busy it is (`W5`).
 pub const MAX_SESSION_LIFETIME: Duration = Duration::from_secs(12 * HOUR);
 
-/// How long a session's row is kept: as long again as it may live, so that the pages can say why it
-/// ended.
+/// How long a session's row and that of its end are kept: as long again as it may live. So the
+/// pages can say why it ended.
 pub const SESSION_RETENTION: Duration = MAX_SESSION_LIFETIME.saturating_mul(2);
 
 /// How long audit rows are kept; default (`D3`).

@@ -160,11 +160,20 @@ async fn w5_ended_sessions_are_swept_away() {
         let sql = format!("UPDATE session SET {aged} WHERE ctid = (SELECT min(ctid) FROM session)");
         owner.batch_execute(&sql).await.unwrap();
     }
+    // As long as a token may be asked about.
+    let ends = "INSERT INTO ended_session (token_digest, created_at, contract_number, unit, reason)
+        SELECT digest::bytea, now() - age::interval, number, 'number', 'logged_out'
+        FROM contract, (VALUES ('kept', '23 hours'), ('gone', '24 hours')) AS ended (digest, age)";
+    assert_eq!(owner.execute(ends, &[]).await.unwrap(), 2);
     let config = site::configured(&database, &[]);
     let db = karipass::db::Db::for_daemon(&config.database).unwrap();
     db.sweep().await.unwrap();
     let left: i64 = owner.query_one("SELECT count(*) FROM session", &[]).await.unwrap().get(0);
     assert_eq!(left, 3);
+    let ends = "SELECT convert_from(token_digest, 'UTF8') FROM ended_session";
+    let ends: Vec<String> =
+        owner.query(ends, &[]).await.unwrap().iter().map(|it| it.get(0)).collect();
+    assert_eq!(ends, ["kept"]);
     assert_eq!(site::count(&owner, "0612345601").await, (0, true));
     assert_eq!(site::count(&owner, "0612345602").await, (0, false));
     let audit = site::audit(&owner).await;
