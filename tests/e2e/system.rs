@@ -64,9 +64,12 @@ const IDENTITY: [(&str, &str); 8] = [
     ("KARIPASS_SITE_NOTICES", "12月1日0時から6時まで、点検のため停止します。"),
 ];
 /// Dark on nothing, as many logos are.
-const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"40\" \
-                    viewBox=\"0 0 120 40\"><path d=\"M4 4h112v32H4z\" fill=\"none\" \
-                    stroke=\"#1a1a1a\" stroke-width=\"6\"/></svg>";
+const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" width="120" height="40">
+    <circle cx="20" cy="20" r="15" fill="none" stroke="#1a1a1a" stroke-width="4"/>
+    <circle cx="20" cy="20" r="5" fill="#1a1a1a"/>
+    <text x="44" y="26" font-family="sans-serif" font-size="18" font-weight="bold"
+          fill="#1a1a1a">例示電話</text>
+</svg>"##;
 
 impl System {
     /// The system that most stories share.
