@@ -12,7 +12,6 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::FutureExt as _;
 use metrics::{counter, histogram};
-use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -43,27 +42,24 @@ impl Hsts {
 /// Renders a problem for the clients of this path.
 pub(super) type RenderProblem = Arc<dyn Fn(&Uri, Problem) -> Response + Send + Sync>;
 
-/// Puts the layers of both listeners around `routes`.
+/// Puts the layers of both listeners around `routes`, as one: for each layer, a router clones all
+/// that is inside it at every request.
 pub(super) fn apply<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
     hsts: Option<Hsts>,
     render: RenderProblem,
 ) -> Router<S> {
     let (not_found, not_allowed) = (Arc::clone(&render), Arc::clone(&render));
-    let routes = routes
+    routes
         .fallback(move |uri: Uri| ready(not_found(&uri, Problem::not_found())))
         .method_not_allowed_fallback(move |uri: Uri| {
             ready(not_allowed(&uri, Problem::method_not_allowed()))
         })
-        .layer(middleware::from_fn_with_state(render, guard))
-        // Only the assets may be cached; they have their own header.
-        .layer(if_absent(header::CACHE_CONTROL, "no-store"))
-        .layer(overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    let routes = match hsts {
-        Some(hsts) => routes.layer(overriding(header::STRICT_TRANSPORT_SECURITY, hsts.as_str())),
-        None => routes,
-    };
-    routes.layer(middleware::from_fn(observe))
+        .layer((
+            middleware::from_fn(observe),
+            middleware::map_response_with_state(hsts, with_headers),
+            middleware::from_fn_with_state(render, guard),
+        ))
 }
 
 /// Puts the layers of the subscribers' listener around `routes`.
@@ -71,19 +67,24 @@ pub(super) fn apply_for_subscribers(
     routes: Router<AppState>,
     state: &AppState,
 ) -> Router<AppState> {
-    routes
-        .layer(middleware::from_fn_with_state(state.clone(), render_error_page))
-        .layer(middleware::from_fn(choose_language))
-        .layer(middleware::map_response(with_security_headers))
-        .layer(middleware::from_fn_with_state(state.clone(), record_refusal))
+    routes.layer((
+        middleware::from_fn_with_state(state.clone(), record_refusal),
+        middleware::map_response(with_security_headers),
+        middleware::from_fn(choose_language),
+        middleware::from_fn_with_state(state.clone(), render_error_page),
+    ))
 }
 
-fn overriding(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
-}
-
-fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+async fn with_headers(State(hsts): State<Option<Hsts>>, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    // Only the assets may be cached; they have their own header.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(hsts) = hsts {
+        let value = HeaderValue::from_static(hsts.as_str());
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    response
 }
 
 /// Allows our own style sheet, script, images and forms; forbids inline scripts, frames and
