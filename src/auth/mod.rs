@@ -42,7 +42,6 @@ use domain::contract::Contract;
 use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
-use domain::session::LoginHistory;
 use ended_tokens::EndedTokens;
 use unit_progress::UnitProgress;
 
@@ -134,13 +133,14 @@ impl AuthService {
         }
         Ok(match self.db.session(digest, self.idle).await? {
             SessionLookup::Live(session) => {
+                let history = Box::new(session.history);
                 let is_expired = session.kind.is_expired(session.set_at, session.now);
                 let over = match session.contract.unit {
                     Some(unit) if is_expired => SessionState::TemporaryExpired(unit),
                     Some(_) | None => SessionState::None,
                 };
-                Access::for_session(session, self.idle)
-                    .map_or(over, |access| SessionState::Live(Box::new(access)))
+                Access::for_session(*session, self.idle)
+                    .map_or(over, |access| SessionState::Live(Box::new(access), history))
             }
             SessionLookup::PastLifetime => SessionState::PastLifetime,
             SessionLookup::Idle => SessionState::Idle,
@@ -190,14 +190,6 @@ impl AuthService {
         address: IpAddr,
     ) -> Result<(), DbError> {
         self.db.end_session(token.digest(audience), address).await
-    }
-
-    /// What the top page shows about a login number (`W11`).
-    ///
-    /// # Errors
-    /// [`DbError::NotCommitted`] if the database cannot be reached.
-    pub async fn login_history(&self, login_number: PhoneNumber) -> Result<LoginHistory, DbError> {
-        self.db.login_history(login_number).await
     }
 
     /// The choices of a unit change for a session. `None` if it may not change the unit (`U2`,

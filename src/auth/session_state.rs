@@ -2,13 +2,15 @@
 
 use domain::access::Access;
 use domain::auth_unit::AuthUnit;
+use domain::session::LoginHistory;
 use domain::unit_outcome::UnitChanged;
 
 /// The result of looking up a session's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionState {
-    /// A session that has not ended. It may only change its password if its access says so (`C6`).
-    Live(Box<Access>),
+    /// A session that has not ended, and its login number's history. It may only change its
+    /// password if its access says so (`C6`).
+    Live(Box<Access>, Box<LoginHistory>),
     /// A session that ended because it was idle (`W5`).
     Idle,
     /// A session that ended after its 12 hours (`W5`).

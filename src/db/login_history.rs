@@ -1,5 +1,5 @@
 //! The history of a login number, for the top page (`W11`). A login and a temporary password write
-//! it in their own statements, and one row is read: the audit is never searched.
+//! it in their own statements, and it is read with its session: the audit is never searched.
 //!
 //! A wrong entry is counted only at its credential (`C2`), so that refused logins stay equally
 //! cheap (`W2`). The count moves to the history when the credential's count is reset or the
@@ -8,13 +8,10 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use tracing::instrument;
+use tokio_postgres::Row;
 
 use super::error::DbError;
-use super::handle::Db;
 use super::rows::{column, number};
-use super::transaction::Statement;
-use domain::phone_number::PhoneNumber;
 use domain::session::{LoginHistory, PreviousLogin, TemporaryPasswordSet};
 
 /// A login of the number `$8` from the address `$5`, behind `accepted`, if it is new (`$18`).
@@ -57,34 +54,28 @@ pub(super) const INSERT_TEMPORARY_PASSWORD_SET: &str = "
         temporary_set_source = excluded.temporary_set_source,
         temporary_set_caller = excluded.temporary_set_caller";
 
-const FIND: &str = "
-    SELECT h.previous_login_at, h.previous_login_address,
-           coalesce(h.failed_attempts_before_last + h.failed_attempts_of_replaced, 0)
-               + coalesce(cr.failed_attempts, 0) AS failed_attempts,
-           h.temporary_set_at, h.temporary_set_caller
-    FROM phone_number AS n
-    LEFT JOIN login_history AS h ON h.login_number = n.number
-    LEFT JOIN credential AS cr ON cr.login_number = n.number
-    WHERE n.number = $1";
+/// The columns of [`login_history`], from `credential AS cr` and `login_history AS h`.
+macro_rules! history_columns {
+    () => {
+        "h.previous_login_at, h.previous_login_address,
+         coalesce(h.failed_attempts_before_last + h.failed_attempts_of_replaced, 0)
+             + cr.failed_attempts AS failed_attempts,
+         h.temporary_set_at, h.temporary_set_caller"
+    };
+}
 
-impl Db {
-    /// The history of a login number; empty if no contract has it.
-    ///
-    /// # Errors
-    /// [`DbError::NotCommitted`] if the database cannot be reached.
-    #[instrument(name = "transaction", skip_all, fields(operation = "login_history"))]
-    pub async fn login_history(&self, login_number: PhoneNumber) -> Result<LoginHistory, DbError> {
-        let rows = self.read(&Statement::new(FIND).with_number(login_number)).await?;
-        let Some(row) = rows.first() else { return Ok(LoginHistory::default()) };
-        let logged_in: Option<Timestamp> = column(row, "previous_login_at")?;
-        let address: Option<IpAddr> = column(row, "previous_login_address")?;
-        let set: Option<Timestamp> = column(row, "temporary_set_at")?;
-        let caller: Option<&str> = column(row, "temporary_set_caller")?;
-        let caller = caller.map(|_| number(row, "temporary_set_caller")).transpose()?;
-        Ok(LoginHistory {
-            previous_login: logged_in.map(|at| PreviousLogin { at, address }),
-            failed_attempts: column(row, "failed_attempts")?,
-            temporary_password_set: set.map(|at| TemporaryPasswordSet { at, caller }),
-        })
-    }
+pub(super) use history_columns;
+
+/// The history of a login number.
+pub(super) fn login_history(row: &Row) -> Result<LoginHistory, DbError> {
+    let logged_in: Option<Timestamp> = column(row, "previous_login_at")?;
+    let address: Option<IpAddr> = column(row, "previous_login_address")?;
+    let set: Option<Timestamp> = column(row, "temporary_set_at")?;
+    let caller: Option<&str> = column(row, "temporary_set_caller")?;
+    let caller = caller.map(|_| number(row, "temporary_set_caller")).transpose()?;
+    Ok(LoginHistory {
+        previous_login: logged_in.map(|at| PreviousLogin { at, address }),
+        failed_attempts: column(row, "failed_attempts")?,
+        temporary_password_set: set.map(|at| TemporaryPasswordSet { at, caller }),
+    })
 }

@@ -4,17 +4,18 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::instrument;
 
 use super::audit::{event_statement, insert_audit};
 use super::ended_session::keep_ended;
 use super::error::DbError;
 use super::handle::Db;
+use super::login_history::{history_columns, login_history};
 use super::rows::{column, contract, contract_columns, number, parsed};
 use super::transaction::Statement;
 use domain::audit::{AuditEvent, AuditScope, AuditSource};
-use domain::rules;
-use domain::session::{LiveSession, TokenDigest};
+use domain::session::{LiveSession, SessionLimits, TokenDigest};
 
 /// The part of the idle time within which use is not written again: a minute of 15.
 const TOUCH_INTERVAL_DIVISOR: u32 = 15;
@@ -23,7 +24,7 @@ const TOUCH_INTERVAL_DIVISOR: u32 = 15;
 #[derive(Debug)]
 pub enum SessionLookup {
     /// A session that has not ended.
-    Live(LiveSession),
+    Live(Box<LiveSession>),
     /// A session that ended because it was idle, within its 12 hours. It cannot be revived.
     Idle,
     /// A session that ended after its 12 hours.
@@ -35,33 +36,23 @@ pub enum SessionLookup {
 /// A session outlives the voiding of its credential by strangers' wrong entries (`C2`). Whatever
 /// else voids a credential ends its sessions itself.
 const FIND: &str = concat!(
-    "WITH found AS (
-        SELECT s.token_digest, s.created_at, s.last_seen_at, s.seen_version,
-               cr.login_number, cr.kind, cr.set_at, cr.voided_at IS NOT NULL AS is_void,
-               s.last_seen_at > clock_timestamp() - $2 * interval '1 second'
-               AND s.created_at > clock_timestamp() - $3 * interval '1 second' AS is_live,
-               s.last_seen_at + $2 * interval '1 second'
-               <= s.created_at + $3 * interval '1 second' AS was_idle
-        FROM session AS s JOIN credential AS cr ON cr.id = s.credential_id
-        WHERE s.token_digest = $1
-    ), seen AS (
-        UPDATE session SET last_seen_at = clock_timestamp() FROM found
-        WHERE session.token_digest = found.token_digest AND found.is_live
-          AND found.last_seen_at < clock_timestamp() - $4 * interval '1 second'
-        RETURNING session.last_seen_at
-    )
-    SELECT ",
+    "SELECT ",
     contract_columns!(),
-    ", found.login_number, found.kind, found.set_at, found.is_void, found.created_at,
-       found.seen_version,
-       found.is_live, found.was_idle, coalesce((SELECT last_seen_at FROM seen), found.last_seen_at) AS last_seen_at,
-       clock_timestamp() AS now
-    FROM found
-    JOIN phone_number AS known ON known.number = found.login_number
-    JOIN contract AS c ON c.number = known.contract_number
+    ", cr.login_number, cr.kind, cr.set_at, cr.voided_at IS NOT NULL AS is_void,
+       s.created_at, s.last_seen_at, s.seen_version, clock_timestamp() AS now, ",
+    history_columns!(),
+    " FROM session AS s
+    JOIN credential AS cr ON cr.id = s.credential_id
+    JOIN contract AS c ON c.number = s.contract_number
     JOIN phone_number AS n ON n.contract_number = c.number
+    LEFT JOIN login_history AS h ON h.login_number = cr.login_number
+    WHERE s.token_digest = $1
     ORDER BY n.number <> c.number, n.number"
 );
+
+/// Another request may have been written that came later.
+const TOUCH: &str =
+    "UPDATE session SET last_seen_at = greatest(last_seen_at, $2) WHERE token_digest = $1";
 
 const MARK_SEEN: &str = "UPDATE session SET seen_version = $2 WHERE token_digest = $1";
 
@@ -81,7 +72,8 @@ const END: &str = concat!(
 );
 
 impl Db {
-    /// The session of a token. A look at a live session counts as use.
+    /// The session of a token. A look at a live session counts as use, which is written once in a
+    /// while.
     ///
     /// # Errors
     /// [`DbError`] if the database is out of reach, refuses, or leaves the outcome unknown.
@@ -91,30 +83,35 @@ impl Db {
         digest: TokenDigest,
         idle: Duration,
     ) -> Result<SessionLookup, DbError> {
-        let statement = Statement::new(FIND)
-            .with(digest.0.to_vec())
-            .with(idle.as_secs_f64())
-            .with(rules::MAX_SESSION_LIFETIME.as_secs_f64())
-            .with(idle.as_secs_f64() / f64::from(TOUCH_INTERVAL_DIVISOR));
-        let rows = self.write(&statement).await?;
+        let rows = self.read(&Statement::new(FIND).with(digest.0.to_vec())).await?;
         let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
             return Ok(SessionLookup::None);
         };
-        if !column::<bool>(row, "is_live")? {
-            let was_idle = column(row, "was_idle")?;
+        let now: Timestamp = column(row, "now")?;
+        let created_at = column(row, "created_at")?;
+        let mut last_seen_at = column(row, "last_seen_at")?;
+        let limits = SessionLimits::new(created_at, last_seen_at, idle);
+        if now >= limits.ends_at() {
+            let was_idle = limits.idle_ends_at <= limits.lifetime_ends_at;
             return Ok(if was_idle { SessionLookup::Idle } else { SessionLookup::PastLifetime });
         }
-        Ok(SessionLookup::Live(LiveSession {
+        let unused = Duration::try_from(now.duration_since(last_seen_at)).unwrap_or_default();
+        if unused > idle / TOUCH_INTERVAL_DIVISOR {
+            self.write(&Statement::new(TOUCH).with(digest.0.to_vec()).with(now)).await?;
+            last_seen_at = now;
+        }
+        Ok(SessionLookup::Live(Box::new(LiveSession {
             contract,
             login_number: number(row, "login_number")?,
             kind: parsed(row, "kind")?,
             set_at: column(row, "set_at")?,
             is_void: column(row, "is_void")?,
-            created_at: column(row, "created_at")?,
+            created_at,
             seen_version: column(row, "seen_version")?,
-            last_seen_at: column(row, "last_seen_at")?,
-            now: column(row, "now")?,
-        }))
+            last_seen_at,
+            now,
+            history: login_history(row)?,
+        })))
     }
 
     /// Records which version of the contract a session's client has seen (`W6`).

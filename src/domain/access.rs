@@ -8,8 +8,7 @@ use crate::auth_unit::AuthUnit;
 use crate::contract::{Contract, Role};
 use crate::credential::{CredentialKind, PasswordChange};
 use crate::phone_number::PhoneNumber;
-use crate::rules;
-use crate::session::LiveSession;
+use crate::session::{LiveSession, SessionLimits};
 
 /// What a session may do, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,9 +120,7 @@ impl Access {
     }
 
     fn until(self, created_at: Timestamp, seen_at: Timestamp, idle: Duration) -> Self {
-        let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
-        let lifetime_ends_at = later(created_at, rules::MAX_SESSION_LIFETIME);
-        let expires_at = later(seen_at, idle).min(lifetime_ends_at);
-        Self { expires_at, lifetime_ends_at, ..self }
+        let limits = SessionLimits::new(created_at, seen_at, idle);
+        Self { expires_at: limits.ends_at(), lifetime_ends_at: limits.lifetime_ends_at, ..self }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::contract::Contract;
 use crate::credential::CredentialKind;
 use crate::phone_number::PhoneNumber;
+use crate::rules;
 
 /// SHA-256 of a session's token, by which the database finds the session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,10 +42,39 @@ pub struct LiveSession {
     pub last_seen_at: Timestamp,
     /// The database's time.
     pub now: Timestamp,
+    /// The history of its login number.
+    pub history: LoginHistory,
+}
+
+/// When a session ends (`W5`).
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// Unless it is used again.
+    pub idle_ends_at: Timestamp,
+    /// In any case.
+    pub lifetime_ends_at: Timestamp,
+}
+
+impl SessionLimits {
+    /// Of a session that ends after `idle` without use.
+    #[must_use]
+    pub fn new(created_at: Timestamp, last_seen_at: Timestamp, idle: Duration) -> Self {
+        let later = |from: Timestamp, by| from.saturating_add(by).unwrap_or(Timestamp::MAX);
+        Self {
+            idle_ends_at: later(last_seen_at, idle),
+            lifetime_ends_at: later(created_at, rules::MAX_SESSION_LIFETIME),
+        }
+    }
+
+    /// Whichever comes first.
+    #[must_use]
+    pub fn ends_at(&self) -> Timestamp {
+        self.idle_ends_at.min(self.lifetime_ends_at)
+    }
 }
 
 /// The part of a login number's history that the top page shows (`W11`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoginHistory {
     /// The login before the last one; `None` if there was none.
     pub previous_login: Option<PreviousLogin>,

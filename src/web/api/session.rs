@@ -64,7 +64,7 @@ impl FromRequestParts<AppState> for RestrictedBearerSession {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let token = bearer(parts, state).ok_or_else(Problem::no_session)?;
         match state.auth().session(&token, Audience::Api).await? {
-            SessionState::Live(access) => Ok(Self { token, access: *access }),
+            SessionState::Live(access, _) => Ok(Self { token, access: *access }),
             SessionState::Idle
             | SessionState::PastLifetime
             | SessionState::TemporaryExpired(_)

@@ -18,6 +18,7 @@ use crate::auth::{Audience, SessionState, SessionToken};
 use crate::web::AppState;
 use domain::access::Access;
 use domain::rules;
+use domain::session::LoginHistory;
 
 /// A session that may do all that its role allows. Every page takes it unless it serves `C6` too.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct CookieSession(pub(super) RestrictedCookieSession);
 pub(super) struct RestrictedCookieSession {
     pub(super) token: SessionToken,
     pub(super) access: Access,
+    /// The history of its login number.
+    pub(super) history: LoginHistory,
     /// The layout of this login's pages.
     pub(super) layout: Layout,
     csrf_token: CsrfToken,
@@ -101,10 +104,10 @@ impl FromRequestParts<AppState> for RestrictedCookieSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let token = session_token(parts, state).ok_or(PageError::LoggedOut)?;
-        let access = access(state, &token).await?;
+        let (access, history) = look_up(state, &token).await?;
         let csrf_token = CsrfToken::from_cookie(&token);
         let Ok(layout) = Layout::from_request_parts(parts, state).await;
-        let mut session = Self { token, access, layout, csrf_token };
+        let mut session = Self { token, access, history, layout, csrf_token };
         let signed_in = session.signed_in();
         if let Some(known) = parts.extensions.get::<KnownLogin>() {
             known.set(signed_in.clone());
@@ -165,10 +168,13 @@ impl Anonymous {
     }
 }
 
-/// What the session of a token may do, or why it has ended.
-async fn access(state: &AppState, token: &SessionToken) -> Result<Access, PageError> {
+/// What the session of a token may do, and its login number's history; or why it has ended.
+async fn look_up(
+    state: &AppState,
+    token: &SessionToken,
+) -> Result<(Access, LoginHistory), PageError> {
     match state.auth().session(token, Audience::Pages).await.or_page()? {
-        SessionState::Live(access) => Ok(*access),
+        SessionState::Live(access, history) => Ok((*access, *history)),
         SessionState::Idle => Err(SessionEnd::Idle.into()),
         SessionState::PastLifetime => Err(SessionEnd::PastLifetime.into()),
         SessionState::TemporaryExpired(unit) => Err(SessionEnd::TemporaryExpired(unit).into()),
@@ -182,7 +188,7 @@ async fn access(state: &AppState, token: &SessionToken) -> Result<Access, PageEr
 
 /// Why a session has ended while its request was on the way.
 pub(super) async fn end_of(state: &AppState, token: &SessionToken) -> PageError {
-    access(state, token).await.err().unwrap_or_else(|| SessionEnd::Elsewhere.into())
+    look_up(state, token).await.err().unwrap_or_else(|| SessionEnd::Elsewhere.into())
 }
 
 fn session_token(parts: &Parts, state: &AppState) -> Option<SessionToken> {

@@ -4,18 +4,17 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::entry;
-use super::error::{OrPage as _, PageError};
+use super::error::PageError;
 use super::language::Language;
 use super::layout::{Layout, render};
 use super::markup::Markup;
 use super::session::CookieSession;
 use super::text::{self, Recovery};
-use crate::web::AppState;
 use domain::access::Access;
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit_plan::may_change_unit;
@@ -65,7 +64,6 @@ pub(super) const AFTER_CHANGE: &str = "/?changed";
 const CONFIRMATION_PERIOD: Duration = Duration::from_mins(1);
 
 pub(super) async fn show(
-    State(state): State<AppState>,
     RawQuery(query): RawQuery,
     session: Result<CookieSession, PageError>,
     layout: Layout,
@@ -76,7 +74,6 @@ pub(super) async fn show(
         Err(error) => return Err(error),
     };
     let access = &session.access;
-    let history = state.auth().login_history(access.login_number).await.or_page()?;
     let is_changed = is_after_change(query.as_deref()) && age(access) < CONFIRMATION_PERIOD;
     let just_changed = is_changed && !access.is_void;
     let lang = layout.lang;
@@ -97,7 +94,7 @@ pub(super) async fn show(
         just_changed,
         ends_soon: age(access) >= rules::PASSWORD_NOTICE_AGE && !access.is_void,
         may_change_unit: may_change_unit(access.role),
-        history: HistoryView::new(lang, &history),
+        history: HistoryView::new(lang, &session.history),
     };
     Ok(render(StatusCode::OK, &page))
 }

@@ -19,13 +19,13 @@ async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
     let auth = scene.auth();
     let token = site::unsealed(&scene.token(NUMBER, RIGHT).await);
     let state = async |audience| auth.session(&token, audience).await.unwrap();
-    assert!(matches!(state(Audience::Api).await, SessionState::Live(_)));
+    assert!(matches!(state(Audience::Api).await, SessionState::Live(..)));
     let other = scene.auth().session(&token, Audience::Pages).await.unwrap();
     assert_eq!(other, SessionState::None);
     // The other way round: the pages' token is not a bearer token.
     let sql = "UPDATE session SET token_digest = $1";
     scene.owner.execute(sql, &[&token.digest(Audience::Pages).0.as_slice()]).await.unwrap();
-    assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
+    assert!(matches!(state(Audience::Pages).await, SessionState::Live(..)));
     let bearer = site::seals(KEYS).seal(&token, Audience::Pages, clock::wall_clock());
     for answer in [
         scene.session(&bearer).await,
@@ -35,7 +35,7 @@ async fn w5_a_token_of_one_audience_is_refused_by_the_other() {
     ] {
         assert_eq!(refusal(&answer), (401, "no_session".to_owned()));
     }
-    assert!(matches!(state(Audience::Pages).await, SessionState::Live(_)));
+    assert!(matches!(state(Audience::Pages).await, SessionState::Live(..)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
