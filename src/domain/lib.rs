@@ -22,6 +22,7 @@ pub mod contract;
 pub mod credential;
 pub mod dialog;
 pub mod network;
+mod numbering_plan;
 pub mod password;
 pub mod phone_number;
 pub mod policy;

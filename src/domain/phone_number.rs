@@ -5,8 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use phonenumber::{Mode, country};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+use crate::numbering_plan;
 
 /// Digits of a national number, the leading `0` included.
 pub const DIGITS: std::ops::RangeInclusive<usize> = 10..=11;
@@ -91,11 +92,7 @@ impl PhoneNumber {
     /// plan does not know the number.
     #[must_use]
     pub fn groups(&self) -> Vec<String> {
-        let formatted = phonenumber::parse(Some(country::JP), self.as_str())
-            .map(|number| number.format().mode(Mode::National).to_string())
-            .unwrap_or_default();
-        let groups: Vec<String> = formatted.split('-').map(str::to_owned).collect();
-        if groups.concat() == self.as_str() { groups } else { vec![self.as_str().to_owned()] }
+        numbering_plan::groups(self.as_str()).unwrap_or_else(|| vec![self.as_str().to_owned()])
     }
 
     /// With hyphens between its groups: `06-6480-6430`.
