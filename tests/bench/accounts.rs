@@ -34,6 +34,8 @@ impl<'a> Accounts<'a> {
             let insert = "INSERT INTO credential (login_number, kind, password_hash, set_at)
                           SELECT number, 'password', $1, now() FROM contract";
             owner.execute(insert, &[&hash.expose()]).await?;
+            // As PostgreSQL does by itself after a minute.
+            owner.batch_execute("ANALYZE").await?;
             anyhow::Ok(())
         })?;
         Ok(Self { system, keys, runtime })

@@ -2,7 +2,7 @@
 //! look at the session, and the choices of a unit change.
 //!
 //! The other side is an empty axum handler with one indexed `SELECT`, in this process: the same
-//! libraries, certificate, database and number of connections, and none of the work.
+//! libraries, certificate, database, number of connections and priority, and none of the work.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use deadpool_postgres::{Manager, Pool};
 use karipass::auth::Audience;
+use rustix::process::nice;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::NoTls;
 
@@ -24,8 +25,12 @@ use crate::figure::Figure;
 use crate::keep_alive::KeepAliveClient;
 use crate::system::{BenchSystem, callers};
 
+/// Enough for PostgreSQL to take its indexes.
+const CONTRACTS: usize = 1_000;
 /// The daemon's default.
 const DATABASE_CONNECTIONS: usize = 8;
+/// That of the daemon's threads for the site.
+const NICE: i32 = 5;
 /// The sides take turns, so that other load on the machine affects both alike.
 const TURNS: u32 = 5;
 const TURN: Duration = Duration::from_secs(2);
@@ -34,7 +39,7 @@ const LEAST: f64 = 0.8;
 
 /// Each request beside the empty handler.
 pub fn measure() -> Result<Vec<Figure>> {
-    let subscribers = callers(1);
+    let subscribers = callers(CONTRACTS);
     let system = BenchSystem::start(&subscribers, &[])?;
     let accounts = Accounts::create(&system)?;
     let cookie = accounts.begin_session(&subscribers[0], Audience::Pages)?;
@@ -75,7 +80,11 @@ struct EmptyServer {
 impl EmptyServer {
     /// Beside the daemon of this system; the handler selects this number.
     fn start(system: &BenchSystem, number: &str) -> Result<Self> {
-        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let lower_priority = || {
+            let _ = nice(NICE);
+        };
+        let runtime =
+            Builder::new_multi_thread().on_thread_start(lower_priority).enable_all().build()?;
         let manager = Manager::new(system.database.daemon_url.parse()?, NoTls);
         let pool = Pool::builder(manager).max_size(DATABASE_CONNECTIONS).build()?;
         let state = (pool, number.to_owned());
