@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, info, instrument, warn};
 
@@ -17,6 +16,7 @@ use super::capacity::Holder;
 use super::commands::{CommandQueue, Next, Pending, wait_for};
 use super::events::{CallerIdentity, Delivery, EndReason, IdentitySource, Slot};
 use super::handle::AsteriskHandle;
+use super::mailbox::Mailbox;
 use super::media::Media;
 use super::permit::CallPermit;
 use super::release::{Release, decline, release};
@@ -56,7 +56,7 @@ pub(super) async fn run(
     asterisk: Arc<AsteriskHandle>,
     mut permit: CallPermit,
     incoming: IncomingCall,
-    mut mailbox: Receiver<Delivery>,
+    mut mailbox: Mailbox,
 ) {
     let (channel, adopted) = (Arc::from(incoming.channel.as_str()), incoming.adopted);
     let identity = match Box::pin(prepare(&asterisk, &incoming)).await {
@@ -148,7 +148,7 @@ impl CallTask {
     /// Waits for what concerns the dialog next.
     async fn next(
         &mut self,
-        mailbox: &mut Receiver<Delivery>,
+        mailbox: &mut Mailbox,
         deadline: Instant,
     ) -> (Next, Instant) {
         loop {
@@ -240,7 +240,7 @@ impl CallTask {
 
     /// Cancels what is pending, wipes a hash that was not confirmed, and ends the call as its end
     /// reason says.
-    async fn finish(mut self, mailbox: Receiver<Delivery>) {
+    async fn finish(mut self, mailbox: Mailbox) {
         self.pending_reply = None;
         self.hash_ahead = None;
         let outcome = self.call.outcome().map_or("hung_up", domain::dialog::Outcome::as_str);

@@ -22,6 +22,7 @@ pub mod events;
 mod handle;
 mod health;
 mod live_calls;
+mod mailbox;
 mod maintenance;
 mod media;
 mod permit;

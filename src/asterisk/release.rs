@@ -6,13 +6,13 @@
 
 use std::future::pending;
 
-use tokio::sync::mpsc::Receiver;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::commands::retry_delay;
-use super::events::{CallEvent, Delivery, EndReason, Slot};
+use super::events::{CallEvent, EndReason, Slot};
 use super::handle::AsteriskHandle;
+use super::mailbox::Mailbox;
 use super::rest::ErrorChain;
 
 /// Where a call goes.
@@ -28,7 +28,7 @@ pub(super) async fn decline(
     asterisk: &AsteriskHandle,
     channel: &str,
     adopted: bool,
-    mailbox: Receiver<Delivery>,
+    mailbox: Mailbox,
 ) {
     let slots = adopted.then(Slot::all);
     let slots = slots.into_iter().flatten();
@@ -40,7 +40,7 @@ pub(super) async fn decline_replacement(
     asterisk: &AsteriskHandle,
     channel: &str,
     replaced: &str,
-    mailbox: Receiver<Delivery>,
+    mailbox: Mailbox,
 ) {
     // Playbacks keep the id of the channel that they began on, and would hold the call in the
     // application.
@@ -59,7 +59,7 @@ pub(super) async fn release(
     channel: &str,
     slots: impl IntoIterator<Item = Slot>,
     release: Release,
-    mut mailbox: Receiver<Delivery>,
+    mut mailbox: Mailbox,
 ) {
     // After that time Asterisk's own limit has ended the call.
     let released = timeout(asterisk.services.limits.max_channel_lifetime(), async {
@@ -107,7 +107,7 @@ async fn has_left_app(asterisk: &AsteriskHandle, channel: &str) -> bool {
 }
 
 /// Waits until Asterisk reports that the call is gone, or that another process has it.
-async fn wait_until_gone(mailbox: &mut Receiver<Delivery>) {
+async fn wait_until_gone(mailbox: &mut Mailbox) {
     while let Some(delivery) = mailbox.recv().await {
         if let CallEvent::Ended(EndReason::Remote | EndReason::TakenOver) = delivery.event {
             return;

@@ -9,8 +9,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tracing::field::Empty;
@@ -21,14 +19,12 @@ use super::call_report::IncomingCall;
 use super::call_task;
 use super::events::{CallEvent, Channel, Delivery, EndReason, IdentitySource, KeyEvent};
 use super::handle::AsteriskHandle;
+use super::mailbox::{self, Mailbox, MailboxSender, SendError, mailbox};
 use super::permit::CallPermit;
 use super::release::{decline, decline_replacement};
 use super::rest::ErrorChain;
 use crate::metrics::{CALL_MAILBOX_DEPTH, CALL_MAILBOX_OVERFLOWS, CALLS_ADOPTED, CALLS_DECLINED};
 use domain::dialog::Input;
-
-/// How many events a call may be behind.
-const MAILBOX_CAPACITY: usize = 64;
 
 /// How soon a claimed call enters the application.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(3);
@@ -45,7 +41,7 @@ pub(super) struct CallRouter {
 /// A channel about which Asterisk may send more events.
 struct ChannelEntry {
     /// `None` if the call has ended.
-    mailbox: Option<Sender<Delivery>>,
+    mailbox: Option<MailboxSender>,
     task: AbortHandle,
     clock: AsteriskClock,
 }
@@ -136,11 +132,11 @@ impl CallRouter {
         }
     }
 
-    fn insert<F>(&mut self, channel: String, span: Span, task: impl FnOnce(Receiver<Delivery>) -> F)
+    fn insert<F>(&mut self, channel: String, span: Span, task: impl FnOnce(Mailbox) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (sender, mailbox) = mpsc::channel(MAILBOX_CAPACITY);
+        let (sender, mailbox) = mailbox();
         let task = tokio::spawn(task(mailbox).instrument(span)).abort_handle();
         let clock = AsteriskClock::default();
         self.entries.insert(channel, ChannelEntry { mailbox: Some(sender), task, clock });
@@ -211,16 +207,14 @@ impl CallRouter {
 impl ChannelEntry {
     fn try_send(&mut self, channel: &str, event: CallEvent, at: Instant) {
         let Some(mailbox) = &self.mailbox else { return };
-        #[expect(clippy::cast_precision_loss, reason = "a mailbox is small")]
-        let depth = (MAILBOX_CAPACITY - mailbox.capacity()) as f64;
-        metrics::histogram!(CALL_MAILBOX_DEPTH).record(depth);
-        match mailbox.try_send(Delivery { event, at }) {
-            Ok(()) => {}
-            Err(TrySendError::Closed(_)) => self.mailbox = None,
-            Err(TrySendError::Full(_)) => {
+        match mailbox.send(Delivery { event, at }) {
+            #[expect(clippy::cast_precision_loss, reason = "a mailbox is small")]
+            Ok(depth) => metrics::histogram!(CALL_MAILBOX_DEPTH).record(depth as f64),
+            Err(SendError::Closed) => self.mailbox = None,
+            Err(SendError::Full) => {
                 self.mailbox = None;
                 metrics::counter!(CALL_MAILBOX_OVERFLOWS).increment(1);
-                warn!(channel, "a call is {MAILBOX_CAPACITY} events behind; ending it");
+                warn!(channel, "a call is {} events behind; ending it", mailbox::CAPACITY);
             }
         }
     }
