@@ -31,6 +31,7 @@ use domain::phone_number::PhoneNumber;
 struct CallTask {
     asterisk: Arc<AsteriskHandle>,
     channel: Arc<str>,
+    mailbox: Mailbox,
     caller: Option<PhoneNumber>,
     /// The caller's contract, once it has been looked up.
     contract_number: Option<PhoneNumber>,
@@ -51,22 +52,45 @@ struct CallTask {
 /// Runs a call to its end.
 ///
 /// What happens at its beginning and at its end is on the heap, so that a call which waits keeps no
-/// room for it.
-pub(super) async fn run(
+/// room for it. An `async fn` would keep room for its arguments.
+pub(super) fn run(
+    asterisk: Arc<AsteriskHandle>,
+    permit: CallPermit,
+    incoming: IncomingCall,
+    mailbox: Mailbox,
+) -> impl Future<Output = ()> + Send {
+    let beginning = Box::pin(begin(asterisk, permit, incoming, mailbox));
+    async move {
+        let Some(mut task) = beginning.await else { return };
+        while let Some(deadline) = task.call.deadline() {
+            let (next, now) = task.next(deadline).await;
+            let input = task.resolve(next);
+            let keyed = matches!(input, Input::Key(_)).then_some(now);
+            let outputs = task.call.handle(input, now);
+            task.perform(outputs, keyed);
+            task.update(now);
+        }
+        Box::pin(task.finish()).await;
+    }
+}
+
+/// Learns who calls, and starts the dialog; `None` if the call was declined.
+async fn begin(
     asterisk: Arc<AsteriskHandle>,
     mut permit: CallPermit,
     incoming: IncomingCall,
-    mut mailbox: Mailbox,
-) {
+    mailbox: Mailbox,
+) -> Option<Box<CallTask>> {
     let (channel, adopted) = (Arc::from(incoming.channel.as_str()), incoming.adopted);
-    let identity = match Box::pin(prepare(&asterisk, &incoming)).await {
+    let identity = match prepare(&asterisk, &incoming).await {
         Ok(identity) => identity,
         Err(error) => {
             warn!(
                 error = %ErrorChain(&error),
                 "could not read the caller ID; continuing the call in the dialplan"
             );
-            return Box::pin(decline(&asterisk, &channel, adopted, mailbox)).await;
+            Box::pin(decline(&asterisk, &channel, adopted, mailbox)).await;
+            return None;
         }
     };
     let (pbx, live_calls) = (asterisk.health.pbx(), &asterisk.services.live_calls);
@@ -76,13 +100,15 @@ pub(super) async fn run(
     let holder = caller.map_or_else(|| Holder::WithoutNumber(trunk()), Holder::Caller);
     if !adopted && !permit.try_share(holder) {
         info!(event = "declined", "declined the call; its number or trunk has no share left");
-        return Box::pin(decline(&asterisk, &channel, adopted, mailbox)).await;
+        Box::pin(decline(&asterisk, &channel, adopted, mailbox)).await;
+        return None;
     }
     let (call, outputs) = Call::start(caller, asterisk.services.limits, clock::now());
-    let mut task = CallTask {
+    let mut task = Box::new(CallTask {
         commands: CommandQueue::new(Arc::clone(&asterisk), Arc::clone(&channel)),
         asterisk,
         channel,
+        mailbox,
         caller,
         contract_number: None,
         login_number: None,
@@ -93,18 +119,10 @@ pub(super) async fn run(
         end_reason: EndReason::Dialog,
         permit,
         report,
-    };
+    });
     task.perform(outputs, None);
     task.update(clock::now());
-    while let Some(deadline) = task.call.deadline() {
-        let (next, now) = task.next(&mut mailbox, deadline).await;
-        let input = task.resolve(next);
-        let keyed = matches!(input, Input::Key(_)).then_some(now);
-        let outputs = task.call.handle(input, now);
-        task.perform(outputs, keyed);
-        task.update(now);
-    }
-    Box::pin(task.finish(mailbox)).await;
+    Some(task)
 }
 
 /// Stops what another process may have left playing, and returns who calls.
@@ -146,15 +164,11 @@ async fn store(
 
 impl CallTask {
     /// Waits for what concerns the dialog next.
-    async fn next(
-        &mut self,
-        mailbox: &mut Mailbox,
-        deadline: Instant,
-    ) -> (Next, Instant) {
+    async fn next(&mut self, deadline: Instant) -> (Next, Instant) {
         loop {
             tokio::select! {
                 biased;
-                delivery = mailbox.recv() => {
+                delivery = self.mailbox.recv() => {
                     let Some(Delivery { event, at }) = delivery else {
                         return (Err(EndReason::Failed), clock::now());
                     };
@@ -240,7 +254,7 @@ impl CallTask {
 
     /// Cancels what is pending, wipes a hash that was not confirmed, and ends the call as its end
     /// reason says.
-    async fn finish(mut self, mailbox: Mailbox) {
+    async fn finish(mut self) {
         self.pending_reply = None;
         self.hash_ahead = None;
         let outcome = self.call.outcome().map_or("hung_up", domain::dialog::Outcome::as_str);
@@ -254,9 +268,9 @@ impl CallTask {
         };
         if let Some(how) = how {
             self.commands.drain().await;
-            release(&self.asterisk, &self.channel, self.commands.slots(), how, mailbox).await;
+            release(&self.asterisk, &self.channel, self.commands.slots(), how, self.mailbox).await;
         } else {
-            drop(mailbox);
+            drop(self.mailbox);
         }
         self.report.end(outcome);
         if let Some(audit) = self.audit {

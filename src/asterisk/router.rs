@@ -121,9 +121,7 @@ impl CallRouter {
         let pbx = asterisk.health.pbx();
         let span = info_span!("call", channel, pbx, caller = Empty, outcome = Empty, unit = Empty);
         if let Some(permit) = permit {
-            self.insert(channel, span, move |mailbox| async move {
-                call_task::run(asterisk, permit, call, mailbox).await;
-            });
+            self.insert(channel, span, |mailbox| call_task::run(asterisk, permit, call, mailbox));
         } else {
             metrics::counter!(CALLS_DECLINED).increment(1);
             self.insert(channel, span, move |mailbox| async move {
