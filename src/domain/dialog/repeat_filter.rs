@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Key, Press};
+use super::Press;
 
 /// The shortest pause between two digits (Q.24).
 const MIN_GAP: Duration = Duration::from_millis(40);
@@ -15,13 +15,11 @@ const MIN_GAP: Duration = Duration::from_millis(40);
 /// late.
 const MIN_MACHINE_GAP: Duration = Duration::from_millis(20);
 
-/// `0` to `9`, `*`, `#`, and the letters as one.
-const KEYS: usize = 13;
-
 /// The last press of each key, and of any.
 #[derive(Default)]
 pub(super) struct RepeatFilter {
-    last_by_key: [Option<Press>; KEYS],
+    /// Only of the keys that have been pressed. The letters are one key.
+    last_by_key: Vec<Press>,
     last: Option<Press>,
     durations: Durations,
 }
@@ -43,18 +41,20 @@ impl RepeatFilter {
         if self.shows_constant_durations(press) {
             self.durations = Durations::Constant;
         }
-        let Some(before) = self.last_by_key.get_mut(place(press.key)) else { return true };
         let held = match self.durations {
             Durations::Constant => Duration::ZERO,
             Durations::Unknown | Durations::Measured => press.held(),
         };
-        if before.is_some_and(|before| press.repeats(before, held)) {
-            if self.durations == Durations::Unknown {
-                self.durations = Durations::Measured;
+        match self.last_by_key.iter_mut().find(|before| before.key == press.key) {
+            Some(before) if press.repeats(*before, held) => {
+                if self.durations == Durations::Unknown {
+                    self.durations = Durations::Measured;
+                }
+                return false;
             }
-            return false;
+            Some(before) => *before = press,
+            None => self.last_by_key.push(press),
         }
-        *before = Some(press);
         self.last = Some(press);
         true
     }
@@ -76,15 +76,6 @@ impl Press {
         let gap = if equal { MIN_MACHINE_GAP } else { MIN_GAP };
         let since = self.released.checked_duration_since(before.released);
         since.is_some_and(|since| since < held + gap)
-    }
-}
-
-fn place(key: Key) -> usize {
-    match key {
-        Key::Digit(digit) => digit.saturating_sub(b'0').into(),
-        Key::Star => 10,
-        Key::Hash => 11,
-        Key::Letter => 12,
     }
 }
 
