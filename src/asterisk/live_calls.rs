@@ -31,7 +31,9 @@ pub struct LiveCalls(Arc<Mutex<ById>>);
 
 #[derive(Debug, Default)]
 struct ById {
-    last: u64,
+    /// The number of the last change.
+    version: u64,
+    /// Each by the number of the change that added it.
     calls: BTreeMap<u64, LiveCall>,
 }
 
@@ -48,12 +50,29 @@ impl LiveCalls {
         self.lock().calls.values().cloned().collect()
     }
 
+    /// A number that rises whenever they change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// Whether there are none now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().calls.is_empty()
+    }
+
     pub(super) fn insert(&self, call: LiveCall) -> LiveEntry {
-        let mut shared = self.lock();
-        shared.last += 1;
-        let id = shared.last;
+        let mut shared = self.change();
+        let id = shared.version;
         shared.calls.insert(id, call);
         LiveEntry { calls: self.clone(), id }
+    }
+
+    fn change(&self) -> MutexGuard<'_, ById> {
+        let mut shared = self.lock();
+        shared.version += 1;
+        shared
     }
 
     fn lock(&self) -> MutexGuard<'_, ById> {
@@ -63,7 +82,7 @@ impl LiveCalls {
 
 impl LiveEntry {
     pub(super) fn update(&self, step: StepName, wrong_entries: u8) {
-        if let Some(call) = self.calls.lock().calls.get_mut(&self.id) {
+        if let Some(call) = self.calls.change().calls.get_mut(&self.id) {
             (call.step, call.wrong_entries) = (step, wrong_entries);
         }
     }
@@ -71,6 +90,6 @@ impl LiveEntry {
 
 impl Drop for LiveEntry {
     fn drop(&mut self) {
-        self.calls.lock().calls.remove(&self.id);
+        self.calls.change().calls.remove(&self.id);
     }
 }

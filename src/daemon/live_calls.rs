@@ -23,13 +23,13 @@ pub(super) async fn publish(calls: LiveCalls, db: &Db, operators: SocketAddr) ->
     let mut published = None;
     let mut unchanged = 0;
     loop {
-        let rows: Vec<CallRow> = calls.snapshot().iter().map(row).collect();
-        let is_same = published.as_ref() == Some(&rows);
-        if is_same && (rows.is_empty() || unchanged < MAX_UNCHANGED) {
+        let version = calls.version();
+        if published == Some(version) && (calls.is_empty() || unchanged < MAX_UNCHANGED) {
             unchanged += 1;
         } else {
+            let rows: Vec<CallRow> = calls.snapshot().into_iter().map(row).collect();
             match db.publish_calls(&daemon, &rows).await {
-                Ok(()) => (published, unchanged) = (Some(rows), 0),
+                Ok(()) => (published, unchanged) = (Some(version), 0),
                 Err(error) => debug!(%error, "could not write the calls under way"),
             }
         }
@@ -43,10 +43,10 @@ pub(super) fn name(operators: SocketAddr) -> String {
     format!("{}:{}", host.trim(), operators.port())
 }
 
-fn row(call: &LiveCall) -> CallRow {
+fn row(call: LiveCall) -> CallRow {
     CallRow {
-        channel: call.channel.clone(),
-        pbx: call.pbx.clone(),
+        channel: call.channel,
+        pbx: call.pbx,
         since: call.since,
         caller: call.caller.map(|number| format!("{number:?}")),
         step: call.step.as_str().to_owned(),
