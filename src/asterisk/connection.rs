@@ -6,11 +6,13 @@
 //! Asterisk repeats no event. So after each connect the router ends the calls that are gone and
 //! lets the others go on. It adopts channels without a task, such as those of a former process.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
+use metrics::{Counter, counter};
 use rand::RngExt;
 use reqwest::header::AUTHORIZATION;
 use tokio::net::TcpStream;
@@ -46,6 +48,9 @@ const LATE_HANDSHAKE_WINDOW: Duration = Duration::from_mins(1);
 const MAX_REASONS: usize = 16;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The counter of each type of event, which is looked up once.
+type EventCounters = HashMap<&'static str, Counter>;
 
 /// The events of one Asterisk.
 pub(super) struct EventStream {
@@ -160,12 +165,13 @@ impl EventStream {
         let mut pings = interval(self.timeouts.ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut awaits_pong = false;
+        let mut counters = EventCounters::new();
         loop {
             tokio::select! {
                 biased;
                 frame = socket.next() => match frame {
                     Some(Ok(Message::Text(text))) => {
-                        if let ControlFlow::Break(reason) = dispatch(&text, router) {
+                        if let ControlFlow::Break(reason) = dispatch(&text, router, &mut counters) {
                             return reason;
                         }
                     }
@@ -212,7 +218,7 @@ impl EventStream {
                 self.asterisk.health.set_link(Link::Up);
                 backoff.end_outage(&self.url);
                 let pbx = self.asterisk.health.pbx().to_owned();
-                metrics::counter!(ARI_CONNECTS, "pbx" => pbx).increment(1);
+                counter!(ARI_CONNECTS, "pbx" => pbx).increment(1);
                 for channel in &channels.gone {
                     router.end(channel, clock::now());
                 }
@@ -231,11 +237,17 @@ impl EventStream {
 }
 
 /// Passes an event to its call.
-fn dispatch(text: &str, router: &mut CallRouter) -> ControlFlow<Disconnect> {
+fn dispatch(
+    text: &str,
+    router: &mut CallRouter,
+    counters: &mut EventCounters,
+) -> ControlFlow<Disconnect> {
     let now = clock::now();
     let parsed = events::parse(text);
     if let Ok(event) = &parsed {
-        metrics::counter!(ARI_EVENTS, "type" => event.name()).increment(1);
+        let kind = event.name();
+        let counter = counters.entry(kind).or_insert_with(|| counter!(ARI_EVENTS, "type" => kind));
+        counter.increment(1);
     }
     match parsed {
         Ok(Event::CallBroadcast(channel)) => router.claim(channel),
@@ -249,7 +261,7 @@ fn dispatch(text: &str, router: &mut CallRouter) -> ControlFlow<Disconnect> {
         Ok(Event::AppReplaced) => return ControlFlow::Break(Disconnect::AppReplaced),
         Ok(Event::Other) => {}
         Err(malformed) => {
-            metrics::counter!(ARI_MALFORMED_EVENTS).increment(1);
+            counter!(ARI_MALFORMED_EVENTS).increment(1);
             warn!(%malformed, "could not parse an event");
         }
     }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use metrics::{Histogram, counter, histogram};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tracing::field::Empty;
@@ -36,6 +37,8 @@ pub(super) struct CallRouter {
     /// The permits of calls that are being claimed, each with the number of its claim.
     claims: Arc<Mutex<HashMap<String, (u64, CallPermit)>>>,
     last_claim: u64,
+    /// How many events waited when another arrived.
+    depths: Histogram,
 }
 
 /// A channel about which Asterisk may send more events.
@@ -48,7 +51,8 @@ struct ChannelEntry {
 
 impl CallRouter {
     pub(super) fn new(asterisk: Arc<AsteriskHandle>) -> Self {
-        Self { asterisk, entries: HashMap::new(), claims: Arc::default(), last_claim: 0 }
+        let depths = histogram!(CALL_MAILBOX_DEPTH);
+        Self { asterisk, entries: HashMap::new(), claims: Arc::default(), last_claim: 0, depths }
     }
 
     /// Tries to claim a call that Asterisk offers to several daemons.
@@ -92,7 +96,7 @@ impl CallRouter {
         if self.is_known(&channel) {
             return;
         }
-        metrics::counter!(CALLS_DECLINED).increment(1);
+        counter!(CALLS_DECLINED).increment(1);
         warn!(channel, replaced, "another channel has replaced a call; declining it");
         let asterisk = Arc::clone(&self.asterisk);
         let span = info_span!("call", channel, pbx = asterisk.health.pbx());
@@ -105,7 +109,7 @@ impl CallRouter {
     /// `StasisStart` was lost.
     pub(super) fn adopt(&mut self, channel: String, now: Instant) {
         if !self.is_running(&channel) {
-            metrics::counter!(CALLS_ADOPTED).increment(1);
+            counter!(CALLS_ADOPTED).increment(1);
             let permit = CallPermit::for_adopted_call(&self.asterisk);
             let identity = IdentitySource::ChannelVariable;
             let endpoint = None;
@@ -123,7 +127,7 @@ impl CallRouter {
         if let Some(permit) = permit {
             self.insert(channel, span, |mailbox| call_task::run(asterisk, permit, call, mailbox));
         } else {
-            metrics::counter!(CALLS_DECLINED).increment(1);
+            counter!(CALLS_DECLINED).increment(1);
             self.insert(channel, span, move |mailbox| async move {
                 decline(&asterisk, &call.channel, call.adopted, mailbox).await;
             });
@@ -143,7 +147,7 @@ impl CallRouter {
     /// Puts an event into its call's mailbox; an event about an unknown channel is dropped.
     pub(super) fn deliver(&mut self, channel: &str, event: CallEvent, now: Instant) {
         if let Some(entry) = self.entries.get_mut(channel) {
-            entry.try_send(channel, event, now);
+            entry.try_send(channel, event, now, &self.depths);
         }
     }
 
@@ -151,7 +155,8 @@ impl CallRouter {
     pub(super) fn deliver_key(&mut self, channel: &str, key: KeyEvent, now: Instant) {
         if let Some(entry) = self.entries.get_mut(channel) {
             let press = entry.clock.press(key, now);
-            entry.try_send(channel, CallEvent::Dialog(Input::Key(press)), now);
+            let event = CallEvent::Dialog(Input::Key(press));
+            entry.try_send(channel, event, now, &self.depths);
         }
     }
 
@@ -179,7 +184,7 @@ impl CallRouter {
 
     fn broadcast(&mut self, event: impl Fn() -> CallEvent, now: Instant) {
         for (channel, entry) in &mut self.entries {
-            entry.try_send(channel, event(), now);
+            entry.try_send(channel, event(), now, &self.depths);
         }
     }
 
@@ -203,15 +208,15 @@ impl CallRouter {
 }
 
 impl ChannelEntry {
-    fn try_send(&mut self, channel: &str, event: CallEvent, at: Instant) {
+    fn try_send(&mut self, channel: &str, event: CallEvent, at: Instant, depths: &Histogram) {
         let Some(mailbox) = &self.mailbox else { return };
         match mailbox.send(Delivery { event, at }) {
             #[expect(clippy::cast_precision_loss, reason = "a mailbox is small")]
-            Ok(depth) => metrics::histogram!(CALL_MAILBOX_DEPTH).record(depth as f64),
+            Ok(depth) => depths.record(depth as f64),
             Err(SendError::Closed) => self.mailbox = None,
             Err(SendError::Full) => {
                 self.mailbox = None;
-                metrics::counter!(CALL_MAILBOX_OVERFLOWS).increment(1);
+                counter!(CALL_MAILBOX_OVERFLOWS).increment(1);
                 warn!(channel, "a call is {} events behind; ending it", mailbox::CAPACITY);
             }
         }

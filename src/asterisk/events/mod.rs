@@ -244,7 +244,7 @@ fn to_event(frame: Frame<'_>) -> Option<Event> {
             let key = key(frame.digit?.as_ref())?;
             // Asterisk sends a negative duration when its clock was set back meanwhile.
             let held = Duration::from_millis(u64::try_from(frame.duration_ms).unwrap_or_default());
-            let released_at = frame.timestamp.as_deref().and_then(timestamp);
+            let released_at = frame.timestamp.and_then(|text| text.parse().ok());
             Event::KeyPressed(frame.channel?.into_id(), KeyEvent { key, held, released_at })
         }
         "ChannelHold" => dialog(frame.channel?, Input::Held),
@@ -263,11 +263,6 @@ fn key(digit: &str) -> Option<Key> {
         [b'A'..=b'D' | b'a'..=b'd'] => Some(Key::Letter),
         _ => None,
     }
-}
-
-/// Asterisk writes its time zone without a colon.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()
 }
 
 fn playback_finished(playback: &FramePlayback<'_>) -> Event {
