@@ -19,13 +19,14 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// Limits of calls that no measurement reaches.
+/// Limits of calls that no measurement reaches. The silence lasts as long as the longest timeout.
+/// The one between digits is shorter, so that no digit replaces the silence.
 const NO_LIMITS: [(&str, &str); 5] = [
     ("KARIPASS_CALL_MAX_CONCURRENT", "20000"),
     ("KARIPASS_CALL_MAX_PER_TRUNK", "20000"),
     ("KARIPASS_CALL_MAX_DURATION_S", "540"),
     ("KARIPASS_CALL_FIRST_DIGIT_TIMEOUT_S", "60"),
-    ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "60"),
+    ("KARIPASS_CALL_INTER_DIGIT_TIMEOUT_S", "30"),
 ];
 /// Only a fault takes as long.
 const WAIT_TIMEOUT: Duration = Duration::from_mins(2);
