@@ -68,7 +68,7 @@ impl Http {
         Ok(Self { client, base, credentials, request_slots })
     }
 
-    pub(super) async fn send(&self, request: Request<'_>) -> Result<(), RestError> {
+    pub(super) async fn send(&self, request: &Request<'_>) -> Result<(), RestError> {
         let _slot = self.acquire_slot().await;
         // On the heap, so that a call which sends nothing keeps no room for it.
         let sent = Box::pin(async {
@@ -81,12 +81,9 @@ impl Http {
 
     /// Sends a request that may be carried out twice, again if its outcome is unknown. Treats
     /// [`RestError::NotFound`] as success.
-    pub(super) async fn retry_once<'a>(
-        &self,
-        request: impl Fn() -> Request<'a>,
-    ) -> Result<(), RestError> {
-        let answer = match self.send(request()).await {
-            Err(error) if error.is_transient() => self.send(request()).await,
+    pub(super) async fn retry_once(&self, request: &Request<'_>) -> Result<(), RestError> {
+        let answer = match self.send(request).await {
+            Err(error) if error.is_transient() => self.send(request).await,
             answer => answer,
         };
         match answer {
@@ -98,7 +95,7 @@ impl Http {
     /// Decodes the answer to a GET as JSON.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
-        request: Request<'_>,
+        request: &Request<'_>,
     ) -> Result<T, RestError> {
         let _slot = self.acquire_slot().await;
         let sent = Box::pin(async {
@@ -119,14 +116,14 @@ impl Http {
     }
 
     /// Sends a request, waits for its status, and records time and errors.
-    async fn execute_timed(&self, request: Request<'_>) -> Result<Response, RestError> {
-        let (name, expects_not_found) = (request.name, request.expects_not_found);
+    async fn execute_timed(&self, request: &Request<'_>) -> Result<Response, RestError> {
+        let name = request.name;
         let began = clock::now();
         let result = self.execute(request).await;
         let seconds = clock::now().saturating_duration_since(began).as_secs_f64();
         metrics::histogram!(ARI_REQUEST_DURATION, "request" => name).record(seconds);
         if let Err(error) = &result
-            && !(expects_not_found && matches!(error, RestError::NotFound))
+            && !(request.expects_not_found && matches!(error, RestError::NotFound))
         {
             let error = error.as_str();
             metrics::counter!(ARI_REQUEST_ERRORS, "request" => name, "error" => error).increment(1);
@@ -134,13 +131,13 @@ impl Http {
         result
     }
 
-    async fn execute(&self, request: Request<'_>) -> Result<Response, RestError> {
+    async fn execute(&self, request: &Request<'_>) -> Result<Response, RestError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(request.path);
         }
         url.set_query(request.query);
-        let mut builder = self.client.request(request.method, url);
+        let mut builder = self.client.request(request.method.clone(), url);
         builder = builder.header(AUTHORIZATION, self.credentials.header());
         if let Some(body) = &request.body {
             builder = builder.json(body);

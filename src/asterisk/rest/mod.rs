@@ -49,7 +49,7 @@ impl Rest {
 
     pub(super) async fn answer(&self, channel: &str) -> Result<(), RestError> {
         let path = ["channels", channel, "answer"];
-        self.http.send(Request::new("answer", Method::POST, &path)).await
+        self.http.send(&Request::new("answer", Method::POST, &path)).await
     }
 
     /// Queues one playback of `sounds` behind what plays.
@@ -64,11 +64,11 @@ impl Rest {
     ) -> Result<(), RestError> {
         let path = ["channels", channel, "play", playback];
         let media = format!("lang={LANGUAGE}&media=sound:{}", sounds.join(",sound:"));
-        let request =
-            || Request { query: Some(&media), ..Request::new("play", Method::POST, &path) };
-        match self.http.send(request()).await {
+        let request = Request::new("play", Method::POST, &path);
+        let request = Request { query: Some(&media), ..request };
+        match self.http.send(&request).await {
             Err(RestError::OutcomeUnknown(_)) if !self.is_playing(playback).await? => {
-                self.http.send(request()).await
+                self.http.send(&request).await
             }
             Err(RestError::OutcomeUnknown(_)) => Ok(()),
             other => other,
@@ -77,8 +77,7 @@ impl Rest {
 
     async fn is_playing(&self, playback: &str) -> Result<bool, RestError> {
         let path = ["playbacks", playback];
-        let request = Request::new("playback", Method::GET, &path);
-        exists(self.http.send(request).await)
+        exists(self.http.send(&Request::new("playback", Method::GET, &path)).await)
     }
 
     /// Stops a playback, playing or queued. A playback that has ended is no error.
@@ -87,9 +86,10 @@ impl Rest {
     /// meanwhile with 500. Then the stop is tried again.
     pub(crate) async fn stop(&self, playback: &str) -> Result<(), RestError> {
         let path = ["playbacks", playback];
+        let request = Request::new("stop", Method::DELETE, &path);
         let (mut retries, mut delay) = (0, STOP_RETRY_INTERVAL);
         loop {
-            match self.http.retry_once(|| Request::new("stop", Method::DELETE, &path)).await {
+            match self.http.retry_once(&request).await {
                 Err(RestError::Refused(StatusCode::INTERNAL_SERVER_ERROR))
                     if retries < MAX_STOP_RETRIES =>
                 {
@@ -123,7 +123,7 @@ impl Rest {
             .finish();
         let request = Request::new("claim", Method::POST, &["events", "claim"]);
         let request = Request { query: Some(&query), expects_not_found: true, ..request };
-        exists(self.http.send(request).await)
+        exists(self.http.send(&request).await)
     }
 
     /// Continues a channel in the dialplan. A channel that is gone is no error.
@@ -132,7 +132,7 @@ impl Rest {
     /// has it next.
     pub(super) async fn continue_in_dialplan(&self, channel: &str) -> Result<(), RestError> {
         let path = ["channels", channel, "continue"];
-        exists(self.http.send(Request::new("continue", Method::POST, &path)).await).map(|_| ())
+        exists(self.http.send(&Request::new("continue", Method::POST, &path)).await).map(|_| ())
     }
 
     /// The caller's identity that the dialplan has written on a channel.
@@ -186,13 +186,13 @@ impl Rest {
         let path = ["channels", channel, "variable"];
         let query = format!("variable=TIMEOUT(absolute)&value={}", limit.as_secs());
         let request = Request::new("limit", Method::POST, &path);
-        self.http.send(Request { query: Some(&query), ..request }).await
+        self.http.send(&Request { query: Some(&query), ..request }).await
     }
 
     /// Hangs up a channel. A channel that is gone is no error.
     pub(super) async fn hang_up(&self, channel: &str) -> Result<(), RestError> {
         let path = ["channels", channel];
-        self.http.retry_once(|| Request::new("hang_up", Method::DELETE, &path)).await
+        self.http.retry_once(&Request::new("hang_up", Method::DELETE, &path)).await
     }
 
     /// The channels in the application; `None` if no program is connected for it and no channel is
@@ -215,7 +215,7 @@ impl Rest {
             SUBSCRIBED_EVENTS.iter().map(|kind| json!({ "type": kind })).collect();
         let path = ["applications", app, "eventFilter"];
         let request = Request::new("event_filter", Method::PUT, &path);
-        self.http.send(Request { body: Some(json!({ "allowed": allowed })), ..request }).await
+        self.http.send(&Request { body: Some(json!({ "allowed": allowed })), ..request }).await
     }
 
     /// The sounds that Asterisk has in [`LANGUAGE`], each with its formats. Asterisk plays a sound
@@ -254,7 +254,7 @@ impl Rest {
     pub(crate) async fn ping(&self) -> Result<(), RestError> {
         let path = ["channels", "karipass-probe"];
         let request = Request::new("probe", Method::GET, &path);
-        exists(self.http.send(Request { expects_not_found: true, ..request }).await).map(|_| ())
+        exists(self.http.send(&Request { expects_not_found: true, ..request }).await).map(|_| ())
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(
@@ -263,7 +263,7 @@ impl Rest {
         path: &[&str],
         query: Option<&str>,
     ) -> Result<T, RestError> {
-        self.http.get(Request { query, ..Request::new(name, Method::GET, path) }).await
+        self.http.get(&Request { query, ..Request::new(name, Method::GET, path) }).await
     }
 }
 
