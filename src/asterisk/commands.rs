@@ -306,11 +306,11 @@ fn send(
         ChannelCommand::Answer => Box::pin(answer(asterisk, channel)),
         ChannelCommand::Play(id, prompts) => {
             let playback = wire_id(&channel, Slot::for_playback(*id));
-            let sounds: Vec<&str> = prompts.iter().flat_map(Prompt::media).collect();
+            let prompts = prompts.clone();
             // A silence follows the guidance that the media were checked for.
             let is_guidance = !prompts.first().is_some_and(Prompt::is_silence);
             Box::pin(async move {
-                let play = asterisk.rest.play(&channel, &playback, &sounds);
+                let play = asterisk.rest.play(&channel, &playback, &prompts);
                 if !is_guidance {
                     return play.await.map(|()| Media::Own);
                 }

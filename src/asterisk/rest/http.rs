@@ -5,6 +5,7 @@
 //! - Asterisk keeps the order of requests on one connection only. A caller who needs an order
 //!   awaits each answer before the next request.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
@@ -37,7 +38,8 @@ pub(super) struct Request<'a> {
     pub(super) name: &'static str,
     pub(super) method: Method,
     pub(super) path: &'a [&'a str],
-    pub(super) query: Option<&'a str>,
+    /// Written only when the request is sent.
+    pub(super) query: Option<&'a (dyn Display + Sync)>,
     pub(super) body: Option<serde_json::Value>,
     /// [`RestError::NotFound`] is a usual answer and not counted as an error.
     pub(super) expects_not_found: bool,
@@ -136,7 +138,7 @@ impl Http {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(request.path);
         }
-        url.set_query(request.query);
+        url.set_query(request.query.map(ToString::to_string).as_deref());
         let mut builder = self.client.request(request.method.clone(), url);
         builder = builder.header(AUTHORIZATION, self.credentials.header());
         if let Some(body) = &request.body {

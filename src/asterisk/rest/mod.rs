@@ -4,6 +4,7 @@ mod credentials;
 mod error;
 mod http;
 
+use std::fmt::{self, Display};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use http::{Http, Request};
 
 use super::events::{CallerIdentity, SUBSCRIBED_EVENTS, Slot, parse_identity, wire_id};
 use crate::config;
+use domain::dialog::prompt::Prompt;
 
 /// How often the stop of a playback is tried again if Asterisk refuses it.
 const MAX_STOP_RETRIES: u32 = 7;
@@ -52,7 +54,7 @@ impl Rest {
         self.http.send(&Request::new("answer", Method::POST, &path)).await
     }
 
-    /// Queues one playback of `sounds` behind what plays.
+    /// Queues one playback of these prompts behind what plays.
     ///
     /// Asterisk would play a repeated request a second time, under the same id. So a request
     /// without an answer is repeated once, and only if Asterisk does not know the playback.
@@ -60,12 +62,12 @@ impl Rest {
         &self,
         channel: &str,
         playback: &str,
-        sounds: &[&str],
+        prompts: &[Prompt],
     ) -> Result<(), RestError> {
         let path = ["channels", channel, "play", playback];
-        let media = format!("lang={LANGUAGE}&media=sound:{}", sounds.join(",sound:"));
+        let query = PlaybackQuery(prompts);
         let request = Request::new("play", Method::POST, &path);
-        let request = Request { query: Some(&media), ..request };
+        let request = Request { query: Some(&query), ..request };
         match self.http.send(&request).await {
             Err(RestError::OutcomeUnknown(_)) if !self.is_playing(playback).await? => {
                 self.http.send(&request).await
@@ -263,7 +265,22 @@ impl Rest {
         path: &[&str],
         query: Option<&str>,
     ) -> Result<T, RestError> {
+        let query = query.as_ref().map(|query| query as &(dyn Display + Sync));
         self.http.get(&Request { query, ..Request::new(name, Method::GET, path) }).await
+    }
+}
+
+/// The query of a playback, which has a hundred sounds.
+struct PlaybackQuery<'a>(&'a [Prompt]);
+
+impl Display for PlaybackQuery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lang={LANGUAGE}&media=")?;
+        for (index, sound) in self.0.iter().flat_map(Prompt::media).enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator}sound:{sound}")?;
+        }
+        Ok(())
     }
 }
 
