@@ -27,8 +27,8 @@ pub(super) async fn publish(calls: LiveCalls, db: &Db, operators: SocketAddr) ->
         if published == Some(version) && (calls.is_empty() || unchanged < MAX_UNCHANGED) {
             unchanged += 1;
         } else {
-            let rows: Vec<CallRow> = calls.snapshot().into_iter().map(row).collect();
-            match db.publish_calls(&daemon, &rows).await {
+            let rows = calls.snapshot().into_iter().map(row).collect();
+            match db.publish_calls(&daemon, rows).await {
                 Ok(()) => (published, unchanged) = (Some(version), 0),
                 Err(error) => debug!(%error, "could not write the calls under way"),
             }
