@@ -77,7 +77,8 @@ impl AsteriskHandle {
         if networks.is_empty() {
             return Ok(Media::Own);
         }
-        let (endpoint, destination) = self.rest.media(channel).await?;
+        // On the heap, since most lines check no media.
+        let (endpoint, destination) = Box::pin(self.rest.media(channel)).await?;
         let media = media::judge(networks, &endpoint, destination);
         if media == Media::Foreign {
             warn!(endpoint, ?destination, "the media lie outside the trunk's networks; hanging up");

@@ -40,7 +40,7 @@ pub(super) struct Request<'a> {
     pub(super) path: &'a [&'a str],
     /// Written only when the request is sent.
     pub(super) query: Option<&'a (dyn Display + Sync)>,
-    pub(super) body: Option<serde_json::Value>,
+    pub(super) body: Option<&'a serde_json::Value>,
     /// [`RestError::NotFound`] is a usual answer and not counted as an error.
     pub(super) expects_not_found: bool,
 }
@@ -141,7 +141,7 @@ impl Http {
         url.set_query(request.query.map(ToString::to_string).as_deref());
         let mut builder = self.client.request(request.method.clone(), url);
         builder = builder.header(AUTHORIZATION, self.credentials.header());
-        if let Some(body) = &request.body {
+        if let Some(body) = request.body {
             builder = builder.json(body);
         }
         let answer = builder.send().await.map_err(from_transport)?;

@@ -217,7 +217,7 @@ impl Rest {
             SUBSCRIBED_EVENTS.iter().map(|kind| json!({ "type": kind })).collect();
         let path = ["applications", app, "eventFilter"];
         let request = Request::new("event_filter", Method::PUT, &path);
-        self.http.send(&Request { body: Some(json!({ "allowed": allowed })), ..request }).await
+        self.http.send(&Request { body: Some(&json!({ "allowed": allowed })), ..request }).await
     }
 
     /// The sounds that Asterisk has in [`LANGUAGE`], each with its formats. Asterisk plays a sound
