@@ -42,6 +42,7 @@ use domain::contract::Contract;
 use domain::password::{NewPassword, PhcString, Rejection, SubmittedPassword, Verification};
 use domain::phone_number::PhoneNumber;
 use domain::policy::unit::{self, UnitChoices};
+use domain::session::TokenDigest;
 use ended_tokens::EndedTokens;
 use unit_progress::UnitProgress;
 
@@ -131,34 +132,36 @@ impl AuthService {
         if let Some(known) = self.ended_tokens.get(digest) {
             return Ok(known);
         }
-        Ok(match self.db.session(digest, self.idle).await? {
-            SessionLookup::Live(session) => {
-                let history = Box::new(session.history);
-                let is_expired = session.kind.is_expired(session.set_at, session.now);
-                let over = match session.contract.unit {
-                    Some(unit) if is_expired => SessionState::TemporaryExpired(unit),
-                    Some(_) | None => SessionState::None,
-                };
-                Access::for_session(*session, self.idle)
-                    .map_or(over, |access| SessionState::Live(Box::new(access), history))
+        let (session, end) = match self.db.session(digest, self.idle).await? {
+            SessionLookup::Live(session) => (session, None),
+            SessionLookup::Idle(session) => (session, Some(SessionState::Idle)),
+            SessionLookup::PastLifetime(session) => (session, Some(SessionState::PastLifetime)),
+            SessionLookup::None => return self.ended_session(digest).await,
+        };
+        // Whatever ended it, another login would be refused.
+        let expired = session.expired_temporary().map(SessionState::TemporaryExpired);
+        Ok(expired.or(end).unwrap_or_else(|| {
+            let history = Box::new(session.history);
+            let access = Access::for_session(*session, self.idle);
+            access
+                .map_or(SessionState::None, |access| SessionState::Live(Box::new(access), history))
+        }))
+    }
+
+    /// How a session that the database does not have any more has ended.
+    async fn ended_session(&self, digest: TokenDigest) -> Result<SessionState, DbError> {
+        let state = match self.db.ended_session(digest, self.idle).await? {
+            // It is found for as long as a session may be idle, and may be large.
+            Some(EndedSession::UnitChanged(changed)) => {
+                return Ok(SessionState::UnitChanged(Box::new(changed)));
             }
-            SessionLookup::PastLifetime => SessionState::PastLifetime,
-            SessionLookup::Idle => SessionState::Idle,
-            SessionLookup::None => {
-                let state = match self.db.ended_session(digest, self.idle).await? {
-                    // It is found for as long as a session may be idle, and may be large.
-                    Some(EndedSession::UnitChanged(changed)) => {
-                        return Ok(SessionState::UnitChanged(Box::new(changed)));
-                    }
-                    Some(EndedSession::WrongEntries(unit)) => SessionState::WrongEntries(unit),
-                    Some(EndedSession::LoggedOut) => SessionState::LoggedOut,
-                    Some(EndedSession::PasswordChanged) => SessionState::PasswordChanged,
-                    None => SessionState::None,
-                };
-                self.ended_tokens.insert(digest, state.clone());
-                state
-            }
-        })
+            Some(EndedSession::WrongEntries(unit)) => SessionState::WrongEntries(unit),
+            Some(EndedSession::LoggedOut) => SessionState::LoggedOut,
+            Some(EndedSession::PasswordChanged) => SessionState::PasswordChanged,
+            None => SessionState::None,
+        };
+        self.ended_tokens.insert(digest, state.clone());
+        Ok(state)
     }
 
     /// Notes that a session's client has seen `version` of the contract. Its next request is

@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tracing::instrument;
 
 use super::audit::{event_statement, insert_audit};
@@ -15,7 +14,7 @@ use super::login_history::{history_columns, login_history};
 use super::rows::{column, contract, contract_columns, number, parsed};
 use super::transaction::Statement;
 use domain::audit::{AuditEvent, AuditScope, AuditSource};
-use domain::session::{LiveSession, SessionLimits, TokenDigest};
+use domain::session::{SessionLimits, StoredSession, TokenDigest};
 
 /// The part of the idle time within which use is not written again: a minute of 15.
 const TOUCH_INTERVAL_DIVISOR: u32 = 15;
@@ -24,11 +23,11 @@ const TOUCH_INTERVAL_DIVISOR: u32 = 15;
 #[derive(Debug)]
 pub enum SessionLookup {
     /// A session that has not ended.
-    Live(Box<LiveSession>),
+    Live(Box<StoredSession>),
     /// A session that ended because it was idle, within its 12 hours. It cannot be revived.
-    Idle,
+    Idle(Box<StoredSession>),
     /// A session that ended after its 12 hours.
-    PastLifetime,
+    PastLifetime(Box<StoredSession>),
     /// No session, or one that has ended otherwise.
     None,
 }
@@ -87,31 +86,31 @@ impl Db {
         let (Some(row), Some(contract)) = (rows.first(), contract(&rows)?) else {
             return Ok(SessionLookup::None);
         };
-        let now: Timestamp = column(row, "now")?;
-        let created_at = column(row, "created_at")?;
-        let mut last_seen_at = column(row, "last_seen_at")?;
-        let limits = SessionLimits::new(created_at, last_seen_at, idle);
-        if now >= limits.ends_at() {
-            let was_idle = limits.idle_ends_at <= limits.lifetime_ends_at;
-            return Ok(if was_idle { SessionLookup::Idle } else { SessionLookup::PastLifetime });
-        }
-        let unused = Duration::try_from(now.duration_since(last_seen_at)).unwrap_or_default();
-        if unused > idle / TOUCH_INTERVAL_DIVISOR {
-            self.write(&Statement::new(TOUCH).with(digest.0.to_vec()).with(now)).await?;
-            last_seen_at = now;
-        }
-        Ok(SessionLookup::Live(Box::new(LiveSession {
+        let mut session = Box::new(StoredSession {
             contract,
             login_number: number(row, "login_number")?,
             kind: parsed(row, "kind")?,
             set_at: column(row, "set_at")?,
             is_void: column(row, "is_void")?,
-            created_at,
+            created_at: column(row, "created_at")?,
             seen_version: column(row, "seen_version")?,
-            last_seen_at,
-            now,
+            last_seen_at: column(row, "last_seen_at")?,
+            now: column(row, "now")?,
             history: login_history(row)?,
-        })))
+        });
+        let now = session.now;
+        let limits = SessionLimits::new(session.created_at, session.last_seen_at, idle);
+        if now >= limits.ends_at() {
+            let was_idle = limits.idle_ends_at <= limits.lifetime_ends_at;
+            let end = if was_idle { SessionLookup::Idle } else { SessionLookup::PastLifetime };
+            return Ok(end(session));
+        }
+        let unused = now.duration_since(session.last_seen_at);
+        if Duration::try_from(unused).is_ok_and(|unused| unused > idle / TOUCH_INTERVAL_DIVISOR) {
+            self.write(&Statement::new(TOUCH).with(digest.0.to_vec()).with(now)).await?;
+            session.last_seen_at = now;
+        }
+        Ok(SessionLookup::Live(session))
     }
 
     /// Records which version of the contract a session's client has seen (`W6`).

@@ -8,7 +8,7 @@ use crate::auth_unit::AuthUnit;
 use crate::contract::{Contract, Role};
 use crate::credential::{CredentialKind, PasswordChange};
 use crate::phone_number::PhoneNumber;
-use crate::session::{LiveSession, SessionLimits};
+use crate::session::{SessionLimits, StoredSession};
 
 /// What a session may do, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +79,9 @@ impl Access {
 
     /// The access of a session; `None` if its number no longer logs in.
     #[must_use]
-    pub fn for_session(session: LiveSession, idle: Duration) -> Option<Self> {
-        let LiveSession { contract, login_number, kind, set_at, is_void, created_at, .. } = session;
+    pub fn for_session(session: StoredSession, idle: Duration) -> Option<Self> {
+        let StoredSession { contract, login_number, kind, set_at, is_void, created_at, .. } =
+            session;
         let access = Self::new(&contract, login_number, kind, set_at, session.now)?;
         let seen_version = session.seen_version;
         let access = access.until(created_at, session.last_seen_at, idle);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::auth_unit::AuthUnit;
 use crate::contract::Contract;
 use crate::credential::CredentialKind;
 use crate::phone_number::PhoneNumber;
@@ -21,9 +22,9 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
-/// A session that has not ended.
+/// A session as the database keeps it.
 #[derive(Debug)]
-pub struct LiveSession {
+pub struct StoredSession {
     /// The contract of its login number.
     pub contract: Contract,
     /// The number that has logged in.
@@ -44,6 +45,14 @@ pub struct LiveSession {
     pub now: Timestamp,
     /// The history of its login number.
     pub history: LoginHistory,
+}
+
+impl StoredSession {
+    /// The contract's unit, if the session's temporary password has expired (`C1`).
+    #[must_use]
+    pub fn expired_temporary(&self) -> Option<AuthUnit> {
+        self.contract.unit.filter(|_| self.kind.is_expired(self.set_at, self.now))
+    }
 }
 
 /// When a session ends (`W5`).

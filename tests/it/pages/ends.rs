@@ -45,6 +45,23 @@ async fn c1_a_temporary_password_that_expires_in_a_session_is_named_as_its_end()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c1_an_expired_temporary_password_is_named_even_if_its_session_was_idle_or_too_old() {
+    for (column, age) in [("last_seen_at", "15 minutes"), ("created_at", "12 hours")] {
+        let (service, owner) = service("temporary").await;
+        let mut browser = Browser::new(&service.base);
+        browser.log_in(NUMBER, RIGHT).await;
+        let form = browser.get("/password").await;
+        let sql = format!("UPDATE session SET {column} = {column} - interval '{age}'");
+        owner.batch_execute(&sql).await.unwrap();
+        site::age(&owner, NUMBER, "24 hours").await;
+        let mut other = browser.clone();
+        let end = "/session-over?temporary-line";
+        assert_eq!(leads_to(&browser.get("/").await), end, "{column}");
+        assert_eq!(leads_to(&other.submit(&form, "/password", &FIELDS).await), end, "{column}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w12_the_end_of_a_temporary_password_names_the_one_key() {
     for (unit, login_number, key) in KEYS {
         let Scene { owner, service, .. } = Scene::new(unit).await;
