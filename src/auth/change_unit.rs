@@ -67,8 +67,10 @@ impl AuthService {
             version: *version,
             may_void: *may_void,
         };
-        let allowed = match unit::examine(&snapshot, &wanted) {
-            Ok(allowed) => allowed,
+        let compared = match unit::examine(&snapshot, &wanted) {
+            Ok(allowed) if allowed.max_voidings() > *may_void => return Ok(UnitVerdict::WouldVoid),
+            Ok(allowed) => self.compare_all(&allowed, &request).await?,
+            Err(UnitVerdict::CredentialVoid(void)) => entries_for(&void, &request, &snapshot),
             Err(verdict) => {
                 if let Some(entry) = unit::refusal(&verdict, wanted.login_number) {
                     self.db.record(draw_key(), &change.audit_scope(), entry).await?;
@@ -76,10 +78,6 @@ impl AuthService {
                 return Ok(verdict);
             }
         };
-        if allowed.max_voidings() > *may_void {
-            return Ok(UnitVerdict::WouldVoid);
-        }
-        let compared = self.compare_all(&allowed, &request).await?;
         change.entries.extend(compared.iter().filter_map(|one| one.entry));
         let decide = |snapshot: Option<&_>| unit::decide(snapshot, &wanted, &compared);
         self.db.apply(draw_key(), &change, decide).await.map_err(AuthError::from_change)
@@ -148,4 +146,22 @@ fn submitted(request: &ChangeUnit, snapshot: &Snapshot) -> Vec<PhoneNumber> {
     };
     let proven = request.proven.iter().filter(is_current).map(|proven| proven.number);
     typed.chain(proven).collect()
+}
+
+/// A form's entries for numbers whose credentials are void: it may be sent again, and have voided
+/// them. There is no hash to compare them with.
+fn entries_for(
+    numbers: &[PhoneNumber],
+    request: &ChangeUnit,
+    snapshot: &Snapshot,
+) -> Vec<ComparedPassword> {
+    let Some(form) = &request.form else { return Vec::new() };
+    let credentials = snapshot.credentials_by_number();
+    let typed = request.passwords.iter().filter(|(number, _)| numbers.contains(number));
+    let entries = typed.filter_map(|(number, typed)| {
+        let (number, credential) = (*number, credentials.get(number)?.id);
+        let entry = Some(form.entry_key(credential, typed));
+        Some(ComparedPassword { number, credential, result: Verification::Mismatch, entry })
+    });
+    entries.collect()
 }

@@ -81,6 +81,8 @@ pub enum UnitVerdict {
     /// The passwords of these numbers are required and cannot be given: void by wrong entries, or
     /// the contract number's and never set (`U3`). Nothing was counted.
     CredentialVoid(Vec<PhoneNumber>),
+    /// The same, and the same form has voided those of these numbers when it was sent before.
+    AlreadyVoided(Vec<PhoneNumber>),
     /// Other passwords are required. Nothing was compared, unless a form lacks only some of them.
     OtherPasswords {
         /// Numbers whose password is required and was not submitted.
@@ -197,6 +199,16 @@ pub fn decide(
             }
         }
         Ok(_) => refuse(UnitVerdict::ChangedElsewhere, request.login_number),
+        Err(UnitVerdict::CredentialVoid(void)) => {
+            let again = compared.iter().filter(|one| snapshot.has_counted(one.entry));
+            let again: Vec<_> =
+                again.map(|one| one.number).filter(|number| void.contains(number)).collect();
+            if again.is_empty() {
+                refuse(UnitVerdict::CredentialVoid(void), request.login_number)
+            } else {
+                Decision::refuse(UnitVerdict::AlreadyVoided(again), [])
+            }
+        }
         Err(verdict) => refuse(verdict, request.login_number),
     };
     let unverifiable =
@@ -220,6 +232,7 @@ pub fn refusal(verdict: &UnitVerdict, login_number: PhoneNumber) -> Option<Audit
         UnitVerdict::CredentialVoid(_) => ChangeOutcome::Void,
         UnitVerdict::Changed(_)
         | UnitVerdict::Wrong { .. }
+        | UnitVerdict::AlreadyVoided(_)
         | UnitVerdict::OtherPasswords { .. }
         | UnitVerdict::InForce
         | UnitVerdict::PasswordChangeRequired

@@ -138,7 +138,7 @@ fn respond(
                 (voided, true) => Problem::wrong_password_ends(&numbers, voided, call),
             })
         }
-        UnitVerdict::CredentialVoid(numbers) => {
+        UnitVerdict::CredentialVoid(numbers) | UnitVerdict::AlreadyVoided(numbers) => {
             Err(Problem::credential_void(&numbers, state.set_up_call(in_force)))
         }
         UnitVerdict::OtherPasswords { missing, unasked, .. } if missing.is_empty() => {

@@ -246,6 +246,7 @@ impl RequestCost {
                 | UnitVerdict::PasswordChangeRequired
                 | UnitVerdict::ChangedElsewhere
                 | UnitVerdict::CredentialVoid(_)
+                | UnitVerdict::AlreadyVoided(_)
                 | UnitVerdict::WouldVoid
                 | UnitVerdict::SessionOver,
             )

@@ -177,6 +177,10 @@ impl SentForm {
                 let page = self.page(state, session).await?.with_blocked(&numbers);
                 Ok(page.render(StatusCode::CONFLICT))
             }
+            UnitVerdict::AlreadyVoided(numbers) => {
+                let page = self.page(state, session).await?.with_just_void(&numbers);
+                Ok(page.with_errors(&numbers, &[]))
+            }
             UnitVerdict::OtherPasswords { missing, unasked, proven } if unasked.is_empty() => {
                 let page = self.page(state, session).await?;
                 let page = page.with_proofs(state.seals(), &session.token, &proven);

@@ -94,18 +94,25 @@ async fn u3_a_form_that_voids_another_numbers_password_says_that_and_has_no_dead
     let sql = "UPDATE credential SET failed_attempts = 9 WHERE login_number = $1";
     owner.execute(sql, &[&TWO]).await.unwrap();
     let typed = [(ONE, RIGHT), (TWO, WRONG), (NUMBER, WRONG)];
-    let page = send(&mut browser, &form, "/unit/line", &typed).await;
-    assert_eq!((page.status, title(&page)), (422, "エラー：認証単位変更（回線単位）"));
-    assert_eq!(site::count(&owner, TWO).await, (10, true));
-    assert_eq!(site::count(&owner, NUMBER).await, (1, false));
-    let (_, blocked) = page.body.split_once("id=\"blocked\"").unwrap();
-    let just_void =
-        "<span class=\"number\">06-1234-5602</span>（今回の間違いで、無効になりました）";
-    assert!(blocked.contains(just_void) && asked(&page).is_empty(), "{page:?}");
-    assert!(blocked.contains("今回送信された内容では、何も変更していません"), "{page:?}");
-    for dead in ["id=\"error-summary\"", "href=\"#password-", "もう一度入力してください"]
-    {
-        assert!(!page.body.contains(dead), "{dead}: {page:?}");
+    let mut audited = 0;
+    // Sent again, it gets the same answer (C2).
+    for is_again in [false, true] {
+        let page = send(&mut browser, &form, "/unit/line", &typed).await;
+        assert_eq!((page.status, title(&page)), (422, "エラー：認証単位変更（回線単位）"));
+        assert_eq!(site::count(&owner, TWO).await, (10, true));
+        assert_eq!(site::count(&owner, NUMBER).await, (1, false));
+        let (_, blocked) = page.body.split_once("id=\"blocked\"").unwrap();
+        let just_void =
+            "<span class=\"number\">06-1234-5602</span>（今回の間違いで、無効になりました）";
+        assert!(blocked.contains(just_void) && asked(&page).is_empty(), "{page:?}");
+        assert!(blocked.contains("今回送信された内容では、何も変更していません"), "{page:?}");
+        for dead in ["id=\"error-summary\"", "href=\"#password-", "もう一度入力してください"]
+        {
+            assert!(!page.body.contains(dead), "{dead}: {page:?}");
+        }
+        let entries = site::audit(&owner).await.len();
+        assert!(!is_again || entries == audited, "{:?}", site::audit(&owner).await);
+        audited = entries;
     }
     // Opened later, it is not news, and nothing was sent.
     let later = browser.get("/unit/line?lang=en").await;
