@@ -129,7 +129,7 @@ impl IntoResponses for PasswordProblems {
             ];
             own.into_iter()
                 .chain(problems::body_problems(rules::MAX_BODY_BYTES))
-                .chain(problems::password_problems())
+                .chain(problems::change_problems())
                 .collect()
         })
     }

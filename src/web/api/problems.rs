@@ -55,16 +55,29 @@ pub(super) fn body_problems(max_bytes: usize) -> [Case; 2] {
 
 /// The problems of an operation that verifies passwords.
 pub(super) fn password_problems() -> [Case; 3] {
+    let unavailable = (
+        Problem::unavailable(),
+        "the database is out of reach; a wrong password may have been counted, once",
+    );
+    comparing_problems(unavailable)
+}
+
+/// The problems of an operation that verifies passwords for a change.
+pub(super) fn change_problems() -> [Case; 3] {
+    let unavailable = (
+        Problem::outcome_unknown(),
+        "the database is out of reach; log in and look, since the change may have been made, or a \
+         wrong password counted, once",
+    );
+    comparing_problems(unavailable)
+}
+
+fn comparing_problems(unavailable: Case) -> [Case; 3] {
+    let limited = "too many attempts from this address; nothing was counted";
     [
-        (
-            Problem::too_many_requests(20),
-            "too many attempts from this address; nothing was counted",
-        ),
+        (Problem::too_many_requests(20), limited),
         (Problem::busy(), "overload; nothing was counted"),
-        (
-            Problem::unavailable(),
-            "the database is out of reach; a wrong password may have been counted, once",
-        ),
+        unavailable,
     ]
 }
 

@@ -263,7 +263,7 @@ impl IntoResponses for UnitProblems {
             ];
             own.into_iter()
                 .chain(problems::body_problems(rules::MAX_UNIT_CHANGE_BYTES))
-                .chain(problems::password_problems())
+                .chain(problems::change_problems())
                 .collect()
         })
     }
