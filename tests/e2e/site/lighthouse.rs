@@ -21,9 +21,12 @@ fn w4_lighthouse_gives_each_kind_of_page_95_of_100() -> Result<()> {
     in_manner(Manner::Unexamined, |visit| {
         let contract = &visit.family().contract;
         let password = visit.give_password(contract, "line")?;
-        for (path, categories) in
-            [("/", FOR_EVERYONE), ("/guide", FOR_EVERYONE), ("/login", NOT_INDEXED)]
-        {
+        for (path, categories) in [
+            ("/", FOR_EVERYONE),
+            ("/guide", FOR_EVERYONE),
+            ("/accessibility", FOR_EVERYONE),
+            ("/login", NOT_INDEXED),
+        ] {
             examine(&visit.url(path), None, categories)?;
         }
         visit.log_in(contract, &password)?.expect_heading("設定サイトトップ")?;
