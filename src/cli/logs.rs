@@ -154,22 +154,37 @@ fn read_file(path: &Path, which: &LogsArguments, on_line: &mut OnLine<'_>) -> an
         file.seek(SeekFrom::End(0))?;
     }
     let mut line = Vec::new();
-    loop {
-        file.read_until(b'\n', &mut line)?;
-        if line.ends_with(b"\n") {
-            if !on_line(String::from_utf8_lossy(&line).trim_end())? {
-                return Ok(());
-            }
-            line.clear();
-            continue;
-        }
+    while read_new(&mut file, &mut line, on_line)? {
         thread::sleep(FILE_POLL_INTERVAL);
         // A log that was rotated or emptied begins again.
         let (here, read) = (file.get_ref().metadata()?, file.stream_position()?);
         let is_other = path.metadata().is_ok_and(|now| now.ino() != here.ino() || now.len() < read);
         if is_other {
+            if !read_new(&mut file, &mut line, on_line)? {
+                break;
+            }
             file = BufReader::new(open()?);
             line.clear();
         }
+    }
+    Ok(())
+}
+
+/// Reads the lines that are complete, and keeps the beginning of the next one in `line`. Returns
+/// whether the reader of the output is still there.
+fn read_new(
+    file: &mut BufReader<File>,
+    line: &mut Vec<u8>,
+    on_line: &mut OnLine<'_>,
+) -> anyhow::Result<bool> {
+    loop {
+        file.read_until(b'\n', line)?;
+        if !line.ends_with(b"\n") {
+            return Ok(true);
+        }
+        if !on_line(String::from_utf8_lossy(line).trim_end())? {
+            return Ok(false);
+        }
+        line.clear();
     }
 }

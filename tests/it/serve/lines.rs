@@ -73,9 +73,12 @@ fn karipass_logs_follows_a_file_that_grows_and_is_rotated() {
     let mut writer = File::options().append(true).open(&file).unwrap();
     writer.write_all((line(2) + "\n").as_bytes()).unwrap();
     expect(2);
+    // The last line before the rotation counts too.
+    writer.write_all((line(3) + "\n").as_bytes()).unwrap();
     fs::rename(&file, folder.path().join("karipass.log.1")).unwrap();
-    fs::write(&file, line(3) + "\n").unwrap();
+    fs::write(&file, line(4) + "\n").unwrap();
     expect(3);
+    expect(4);
     following.kill().unwrap();
     following.wait().unwrap();
 }
