@@ -1,10 +1,12 @@
 //! `karipass contracts issue` and `end-sessions` (`D4`).
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::scene::{ONE, PLAIN, Scene, TWO};
 use crate::site::{NUMBER, RIGHT};
-use crate::support::{Ran, karipass};
+use crate::support::{KARIPASS, Ran, karipass};
 
 fn issue(scene: &Scene, arguments: &[&str]) -> Ran {
     let command = ["contracts", "issue", "--by", "desk"];
@@ -38,6 +40,18 @@ async fn d4_an_issued_password_is_one_set_by_phone_and_is_printed_once() {
     let second: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((&second["number"], &second["unit"]), (&TWO.into(), &"number".into()));
     assert_ne!(second["password"], password);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d4_if_nobody_reads_the_issued_password_the_command_fails() {
+    let scene = Scene::new("number").await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = scene.database.karipass(Path::new(KARIPASS));
+    let ran = command.args(["contracts", "issue", ONE]).stdout(writer).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    let error = String::from_utf8(ran.stderr).unwrap();
+    assert!(error.contains(ONE) && error.ends_with("issue another\n"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,8 +24,10 @@ pub(super) async fn run(
         IssueOutcome::Issued(password, unit) => {
             let password = String::from_utf8_lossy(password.expose());
             let json = json!({ "number": name, "unit": unit.as_str(), "password": password });
-            output.print(&json, &password)?;
-            return Ok(ExitStatus::Success);
+            if output.print(&json, &password)? {
+                return Ok(ExitStatus::Success);
+            }
+            format!("{name} has a new temporary password, which nobody has read: issue another")
         }
         IssueOutcome::UnknownNumber => format!("no contract has the number {name}"),
         IssueOutcome::NoUnit => {
