@@ -79,6 +79,8 @@ pub(super) struct Reader {
     secret_files: Vec<(String, PathBuf)>,
     /// Whether a file could not be read: a missing key may be in it.
     unread: bool,
+    /// Whether a required value is missing.
+    lacks: bool,
     errors: Vec<String>,
     /// Every key that was looked for.
     #[cfg(test)]
@@ -102,6 +104,7 @@ impl Reader {
             secret_files: Vec::new(),
             folder: file.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default(),
             unread: false,
+            lacks: false,
             errors: Vec::new(),
             #[cfg(test)]
             keys: std::collections::BTreeSet::new(),
@@ -195,6 +198,7 @@ impl Reader {
 
     pub(super) fn required<T: ConfigValue>(&mut self, key: &str) -> Option<T> {
         let Some(text) = self.take(key) else {
+            self.lacks = true;
             self.missing(format!("{key}: missing (or {})", variable_of(key)));
             return None;
         };
@@ -307,6 +311,7 @@ impl Reader {
         let before = self.errors.len();
         let secret = self.secret(key);
         if secret.is_none() && self.errors.len() == before {
+            self.lacks = true;
             self.missing(format!("{key}: missing (or {key}_file, or {})", variable_of(key)));
         }
         secret
@@ -375,6 +380,9 @@ impl Reader {
                 Some(new) => format!("{key}: renamed to {new}"),
                 None => format!("{key}: no such setting"),
             });
+        }
+        if self.lacks && self.path.as_os_str().is_empty() {
+            self.error(format!("{CONFIG_VARIABLE}: no file is named, there or with --config"));
         }
         match configured() {
             Some(configured) if self.errors.is_empty() => Ok(configured),

@@ -183,6 +183,20 @@ fn every_error_is_reported_at_once_and_no_value_is_repeated() {
 }
 
 #[test]
+fn where_something_is_missing_and_no_file_is_named_the_error_says_how_to_name_one() {
+    let is_asked_for = |found: &[String]| found.iter().any(|it| it.starts_with("KARIPASS_CONFIG:"));
+    assert!(is_asked_for(&errors(None, variables(&[]))));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("karipass.toml");
+    std::fs::write(&file, "").unwrap();
+    assert!(!is_asked_for(&errors(Some(&file), variables(&[]))));
+    // A wrong value is not missing.
+    let mut wrong = enough();
+    wrong.extend(variables(&[("KARIPASS_LOGIN_LIMIT", "nonsense")]));
+    assert!(!is_asked_for(&errors(None, wrong)));
+}
+
+#[test]
 fn several_asterisks_are_a_list_and_variables_name_them_by_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("karipass.toml");

@@ -91,11 +91,12 @@ impl Machine {
     fn shell(&self, lines: &str) -> Command {
         let folder = self.folder.path().display();
         let site = self.whole.daemon.base.trim_start_matches("http://127.0.0.1");
-        let mut lines = lines.to_owned();
+        let mut lines = format!("{}\n{lines}", self.profile());
         for (example, value) in [
             ("localhost:8443", &*format!("localhost{site}")),
             ("…", RIGHT),
             (" /etc/", &format!(" {folder}/etc/")),
+            ("=/etc/", &format!("={folder}/etc/")),
             (" /usr/", &format!(" {folder}/usr/")),
             (" /var/", &format!(" {folder}/var/")),
         ] {
@@ -104,11 +105,16 @@ impl Machine {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-euc", &lines]).current_dir(self.etc()).env_clear();
         shell.env("PATH", self.folder.path().join("bin")).env("HOME", self.folder.path());
-        // Once a document has made the operator's configuration, the next ones use it.
-        let operator = self.etc().join("operator.toml");
-        let package = self.etc().join("karipass.toml");
-        shell.env("KARIPASS_CONFIG", if operator.exists() { operator } else { package });
         shell
+    }
+
+    /// What the operators' page puts into a shell's profile, once a document has made that
+    /// configuration. Until then the package's takes its place.
+    fn profile(&self) -> String {
+        let page = fs::read_to_string(repository().join("docs/operating/README.md")).unwrap();
+        let line = page.lines().find(|line| line.starts_with("export KARIPASS_CONFIG=")).unwrap();
+        let is_made = self.etc().join("operator.toml").exists();
+        if is_made { line.to_owned() } else { line.replace("operator.toml", "karipass.toml") }
     }
 
     /// Runs commands, each of which has to succeed.
