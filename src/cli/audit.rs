@@ -11,6 +11,7 @@ use serde_json::json;
 use strum::VariantNames as _;
 
 use super::arguments::{OperatorArgument, parse_number, parse_time};
+use super::outage::Outage;
 use super::output::{ExitStatus, Printer};
 use crate::config::{Network, RETENTION_DAYS};
 use crate::db::audit::page::{AuditFilter, AuditRow};
@@ -155,6 +156,7 @@ async fn follow(selection: &AuditSelection, db: &Db, output: Printer) -> anyhow:
     let mut filter = AuditFilter { since: Some(start), ..filter(selection) };
     let mut printed: BTreeSet<(Timestamp, i64)> = BTreeSet::new();
     let mut newest = start;
+    let mut outage = Outage::default();
     loop {
         let is_read = print(&filter, db, output, |row| {
             newest = newest.max(row.at);
@@ -164,7 +166,7 @@ async fn follow(selection: &AuditSelection, db: &Db, output: Printer) -> anyhow:
             }
             is_new
         });
-        if !is_read.await? {
+        if outage.survive(is_read.await)? == Some(false) {
             return Ok(());
         }
         filter.since = Some(start.max(newest - OPERATOR_LIMIT));

@@ -10,6 +10,7 @@ mod check;
 pub mod contracts;
 mod logs;
 mod migrate;
+mod outage;
 mod output;
 
 use std::path::{Path, PathBuf};
