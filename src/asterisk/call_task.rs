@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, info, instrument, warn};
 
@@ -213,8 +214,9 @@ impl CallTask {
             match output {
                 Output::Channel(command) => self.commands.push(command, keyed.take()),
                 Output::LookUpContract(caller) => {
+                    // A block would keep room for the result's future twice.
                     let result = Arc::clone(&self.asterisk.services).look_up(caller);
-                    let reply = async { Ok(Input::LookedUp(result.await)) };
+                    let reply = result.map(|contract| Ok(Input::LookedUp(contract)));
                     self.pending_reply = Some(Box::pin(reply));
                 }
                 Output::HashAhead(password) => {
