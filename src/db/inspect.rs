@@ -8,7 +8,7 @@ use super::rows::{column, single};
 use super::transaction::Statement;
 
 /// Tables and the privileges on them that the daemon needs.
-const NEEDED: [(&str, &str); 23] = [
+const NEEDED: [(&str, &str); 26] = [
     ("refinery_schema_history", "SELECT"),
     ("contract", "SELECT"),
     ("phone_number", "SELECT"),
@@ -28,6 +28,9 @@ const NEEDED: [(&str, &str); 23] = [
     ("ended_session", "INSERT"),
     ("ended_session", "UPDATE"),
     ("ended_session", "DELETE"),
+    ("login_history", "SELECT"),
+    ("login_history", "INSERT"),
+    ("login_history", "UPDATE"),
     ("daemon_calls", "SELECT"),
     ("daemon_calls", "INSERT"),
     ("daemon_calls", "UPDATE"),

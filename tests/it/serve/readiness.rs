@@ -5,7 +5,7 @@ use crate::site::NUMBER;
 use crate::support::{self, end_daemon_connections, wait_until};
 
 /// A fault that makes every change fail, its end, and the answer of `/readyz` meanwhile.
-const FAULTS: [(&str, &str, &str); 6] = [
+const FAULTS: [(&str, &str, &str); 7] = [
     (
         "REVOKE INSERT ON idempotency_key FROM karipass_daemon",
         "GRANT INSERT ON idempotency_key TO karipass_daemon",
@@ -15,6 +15,11 @@ const FAULTS: [(&str, &str, &str); 6] = [
         "REVOKE UPDATE ON credential FROM karipass_daemon",
         "GRANT UPDATE ON credential TO karipass_daemon",
         "the daemon's role lacks UPDATE on credential",
+    ),
+    (
+        "REVOKE INSERT ON login_history FROM karipass_daemon",
+        "GRANT INSERT ON login_history TO karipass_daemon",
+        "the daemon's role lacks INSERT on login_history",
     ),
     (
         "REVOKE UPDATE (unit) ON contract FROM karipass_daemon",
