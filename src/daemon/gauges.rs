@@ -6,13 +6,17 @@ use std::time::Duration;
 use metrics::gauge;
 use tracing::debug;
 
+use crate::clock;
 use crate::db::{Db, PoolUsage};
 use crate::metrics::{CREDENTIALS, DATABASE_CONNECTIONS, DATABASE_WAITING, SESSIONS};
 
 const POOL_INTERVAL: Duration = Duration::from_secs(5);
-/// The interval between two counts: counting a million credentials takes the database about a
-/// second.
+/// The shortest interval between two counts.
 const CENSUS_INTERVAL: Duration = Duration::from_mins(5);
+/// The interval in units of a count's duration. So counting takes a fiftieth of the time at most. A
+/// million credentials take the database about a second.
+const CENSUS_INTERVAL_FACTOR: u32 = 50;
+/// After a count that failed.
 const CENSUS_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Updates them periodically. Never returns. `dbs` are the line's database handle and the site's.
@@ -33,17 +37,21 @@ pub(super) async fn keep_current(dbs: &[Db; 2], idle: Duration) -> Infallible {
 
 async fn take_censuses(site: &Db, idle: Duration) -> Infallible {
     loop {
-        let wait = match site.census(idle).await {
+        let began = clock::now();
+        let census = site.census(idle).await;
+        let took = clock::now().saturating_duration_since(began);
+        let longest = took.saturating_mul(CENSUS_INTERVAL_FACTOR);
+        let wait = match census {
             Ok(census) => {
                 for (kind, state, number) in census.credentials {
                     gauge!(CREDENTIALS, "kind" => kind, "state" => state).set(to_f64(number));
                 }
                 gauge!(SESSIONS).set(to_f64(census.sessions));
-                CENSUS_INTERVAL
+                longest.max(CENSUS_INTERVAL)
             }
             Err(error) => {
                 debug!(%error, "could not count credentials and sessions");
-                CENSUS_RETRY_INTERVAL
+                longest.max(CENSUS_RETRY_INTERVAL)
             }
         };
         tokio::time::sleep(wait).await;
