@@ -65,6 +65,11 @@ impl StepState {
         self.key_mode = KeyMode::Accept;
     }
 
+    /// Does not count a key that is held now: silence has ended the entry that it belonged to.
+    pub(super) fn drop_held_key(&mut self, now: Instant) {
+        self.accepts_since = Some(now);
+    }
+
     /// Drops all keys, and ignores keys until the guidance starts again.
     pub(super) fn ignore_keys(&mut self) {
         self.digits = DigitBuffer::default();

@@ -30,6 +30,9 @@ impl Call {
                 }
                 let unconfirmed = step.unconfirmed().cloned();
                 asking.enter(step);
+                if by_silence {
+                    asking.drop_held_key(now);
+                }
                 self.ask(asking, prompts, now);
                 if let Some(password) = unconfirmed {
                     self.player.emit(Output::HashAhead(password));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::phone::{PhoneModel, SECOND};
-use super::surroundings::World;
+use super::surroundings::{ADDITIONAL, World};
 use crate::dialog::Outcome;
 use crate::rules;
 
@@ -108,6 +108,23 @@ fn p12_a_key_held_since_before_invalid_neither_counts_nor_stops_it() {
     phone.keys("4567891045678910");
     phone.wait_for_the_end();
     assert_eq!(phone.stored(), "line 0312301230 45678910");
+}
+
+#[test]
+fn p12_a_key_held_until_silence_has_completed_its_entry_is_none_of_the_next() {
+    for key in ['#', '5'] {
+        let mut phone = PhoneModel::calls(World::default());
+        phone.keys("2");
+        phone.listen();
+        phone.keys(ADDITIONAL);
+        phone.wait(rules::INTER_DIGIT_TIMEOUT + SECOND);
+        phone.report_key(key, 5 * SECOND);
+        phone.wait(SECOND);
+        phone.keys("4567891045678910");
+        phone.wait_for_the_end();
+        assert!(!phone.heard().contains("invalid"), "{key}: {}", phone.heard());
+        assert_eq!(phone.stored(), format!("number {ADDITIONAL} 45678910"), "{key}");
+    }
 }
 
 /// How a telephone, or a device on the way, reports a press.
