@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use crate::site::{Answer, SiteClient, SiteDaemon, WRONG};
 use crate::support::{wait_until, wait_until_within};
 
-/// A few more than the queue and the workers hold.
-const AT_ONCE: usize = 1_100;
+/// Twice what the queue holds, so that it fills however many are still on their way to it.
+const AT_ONCE: usize = 2 * 1_024;
 /// A number without a contract.
 const UNKNOWN_NUMBER: &str = "0699999999";
 /// By when the queue is full; earlier than the first login's own time-out.
