@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::load::ConfigValue;
+use super::value::ConfigValue;
 
 /// The contrast that WCAG 2.2 (1.4.3) requires of text at level AA.
 pub const MIN_CONTRAST: f64 = 4.5;

@@ -1,60 +1,19 @@
 //! Takes values from the file and the environment, and collects all errors.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::keys::{PREFIX, new_name, variable_of};
-use super::network::{MediaNetwork, Network};
 use super::platform::is_set_by_platform;
 use super::secret::Secret;
-use domain::phone_number::PhoneNumber;
+use super::value::ConfigValue;
 
 /// The command line reads it.
 const CONFIG_VARIABLE: &str = "KARIPASS_CONFIG";
-
-/// A value that is parsed from text, with a description for errors.
-pub(super) trait ConfigValue: FromStr {
-    /// A description of a valid value. It follows `not` in an error.
-    const DESCRIPTION: &str;
-}
-
-impl ConfigValue for String {
-    const DESCRIPTION: &str = "a text";
-}
-
-impl ConfigValue for bool {
-    const DESCRIPTION: &str = "true or false";
-}
-
-impl ConfigValue for usize {
-    const DESCRIPTION: &str = "a whole number";
-}
-
-impl ConfigValue for SocketAddr {
-    const DESCRIPTION: &str = "an address such as 127.0.0.1:8443";
-}
-
-impl ConfigValue for url::Url {
-    const DESCRIPTION: &str = "a URL";
-}
-
-impl ConfigValue for PhoneNumber {
-    const DESCRIPTION: &str = "a national telephone number";
-}
-
-impl ConfigValue for Network {
-    const DESCRIPTION: &str = "a list of addresses and networks such as 192.0.2.1 or 2001:db8::/32";
-}
-
-impl ConfigValue for MediaNetwork {
-    const DESCRIPTION: &str = "a list of endpoints and their networks such as carrier=192.0.2.0/24";
-}
 
 /// Every error of a configuration, one line each. A line starts with the key or variable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use tracing_subscriber::filter::Targets;
 
-use super::load::{ConfigValue, Reader};
+use super::load::Reader;
+use super::value::ConfigValue;
 
 /// What is logged, and in which form.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ mod secret_files;
 mod server_url;
 mod site;
 mod traces;
+mod value;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
