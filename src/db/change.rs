@@ -54,8 +54,8 @@ const SET_UNIT: &str = "UPDATE contract SET unit = $2, version = version + 1 WHE
 
 const SET_VERSION: &str = "UPDATE contract SET version = $2 WHERE number = $1 AND version <> $2";
 
-/// By phone, without an audit row for each.
-const DELETE_SESSIONS: &str = "DELETE FROM session WHERE contract_number = $1";
+/// Without an audit row for each.
+pub(super) const DELETE_SESSIONS: &str = "DELETE FROM session WHERE contract_number = $1";
 
 /// With an audit row for each.
 pub(super) const END_SESSIONS: &str = concat!(

@@ -8,7 +8,7 @@ use tracing::instrument;
 
 use super::apply::{LOCK_CONTRACT, LOCK_CREDENTIALS};
 use super::audit::event_statement;
-use super::change::END_SESSIONS;
+use super::change::{DELETE_SESSIONS, END_SESSIONS};
 use super::error::DbError;
 use super::handle::Db;
 use super::rows::{column, contract, contract_columns, number, parsed, single};
@@ -174,8 +174,7 @@ impl Db {
         let set = "UPDATE contract SET suspended = $2, version = version + 1 WHERE number = $1";
         transaction.query(&Statement::new(set).with_number(number).with(suspended)).await?;
         if suspended {
-            let sessions = "DELETE FROM session WHERE contract_number = $1";
-            transaction.query(&Statement::new(sessions).with_number(number)).await?;
+            transaction.query(&Statement::new(DELETE_SESSIONS).with_number(number)).await?;
         }
         let event =
             if suspended { AuditEvent::ContractSuspended } else { AuditEvent::ContractResumed };
