@@ -213,7 +213,7 @@ impl AuthService {
     /// How far the unit change that a session has sent to this daemon has come (`U4`).
     #[must_use]
     pub fn unit_progress(&self, token: &SessionToken, audience: Audience) -> Option<ComparedCount> {
-        self.unit_progress.of(token.digest(audience))
+        self.unit_progress.for_session(token.digest(audience))
     }
 
     /// Compares a submitted password with a stored hash, or with the dummy hash: one hash operation

@@ -30,7 +30,7 @@ impl UnitProgress {
         Comparing { changes: self, session }
     }
 
-    pub(super) fn of(&self, session: TokenDigest) -> Option<ComparedCount> {
+    pub(super) fn for_session(&self, session: TokenDigest) -> Option<ComparedCount> {
         self.lock().get(&session).copied()
     }
 
@@ -65,9 +65,9 @@ mod tests {
         let comparing = changes.begin(one, 3);
         comparing.advance();
         comparing.advance();
-        assert_eq!(changes.of(one), Some(ComparedCount { compared: 2, required: 3 }));
-        assert_eq!(changes.of(other), None);
+        assert_eq!(changes.for_session(one), Some(ComparedCount { compared: 2, required: 3 }));
+        assert_eq!(changes.for_session(other), None);
         drop(comparing);
-        assert_eq!(changes.of(one), None);
+        assert_eq!(changes.for_session(one), None);
     }
 }

@@ -28,7 +28,7 @@ const LINE: &str = "line";
 /// The thread of the other side.
 const READER: &str = "reader";
 /// The least part of the other side's rate.
-const LEAST: f64 = 0.5;
+const MIN_RATIO: f64 = 0.5;
 
 /// The metric that counts keys.
 const RECEIVED: &str = "karipass_ari_events_total{type=\"dtmf\"}";
@@ -64,7 +64,7 @@ pub fn measure() -> Result<Vec<Figure>> {
     Ok(vec![
         Figure::new("events a second on one core", rate, "/s")
             .with_baseline(read)
-            .ratio_at_least(LEAST),
+            .ratio_at_least(MIN_RATIO),
         Figure::new("events lost", count(lost), "").at_most(0.0),
     ])
 }

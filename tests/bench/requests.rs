@@ -35,7 +35,7 @@ const NICE: i32 = 5;
 const TURNS: u32 = 5;
 const TURN: Duration = Duration::from_secs(2);
 /// The least part of the other side's rate.
-const LEAST: f64 = 0.8;
+const MIN_RATIO: f64 = 0.8;
 
 /// Each request beside the empty handler.
 pub fn measure() -> Result<Vec<Figure>> {
@@ -61,7 +61,7 @@ pub fn measure() -> Result<Vec<Figure>> {
             ours += client.throughput(system.daemon.setup.https, &request, TURN)?;
         }
         let [ours, theirs] = [ours, theirs].map(|sum| sum / f64::from(TURNS));
-        Ok(Figure::new(name, ours, "/s").with_baseline(theirs).ratio_at_least(LEAST))
+        Ok(Figure::new(name, ours, "/s").with_baseline(theirs).ratio_at_least(MIN_RATIO))
     });
     measured.collect()
 }

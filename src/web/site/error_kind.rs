@@ -51,7 +51,7 @@ impl ErrorKind {
     }
 
     /// Whether the same form can be sent again later.
-    pub(super) fn passes(self) -> bool {
+    pub(super) fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited | Self::Unavailable)
     }
 

@@ -61,7 +61,7 @@ impl ErrorPage {
                 };
                 WayBack { path, label }
             }),
-            may_reload: form == Some(UNIT) && kind.passes(),
+            may_reload: form == Some(UNIT) && kind.is_transient(),
             retry_after_s,
         }
     }

@@ -104,7 +104,7 @@ pub(super) async fn change(
     let passwords = passwords(&mut form);
     let sent = SentForm { unit, version, proven: proven(&state, &session, &mut form) };
     match sent.change(&state, &session, id, passwords, rate_limit).await {
-        Err(PageError::Page(report)) if report.kind.passes() => {
+        Err(PageError::Page(report)) if report.kind.is_transient() => {
             let page = sent.page(&state, &session).await;
             let page = page.map(|page| {
                 page.with_proofs(state.seals(), &session.token, &sent.proven).with_report(report)
@@ -205,7 +205,7 @@ impl SentForm {
         session: &RestrictedCookieSession,
     ) -> Result<FormPage, PageError> {
         let page = FormPage::new(session, choices(state, session).await?, self.unit);
-        let page = page.map(|page| page.again(self.version));
+        let page = page.map(|page| page.with_version(self.version));
         page.ok_or_else(|| PageError::from(ErrorKind::ChangedElsewhere))
     }
 }

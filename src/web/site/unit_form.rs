@@ -130,7 +130,7 @@ impl FormPage {
     }
 
     /// The form again after it was sent, made from this version of the contract (`W6`).
-    pub(super) fn again(self, version: i64) -> Self {
+    pub(super) fn with_version(self, version: i64) -> Self {
         Self { version, is_sent: true, ..self }
     }
 
