@@ -14,8 +14,8 @@ use crate::clock;
 use crate::metrics::HTTP_REQUESTS_REFUSED;
 use domain::network::networks;
 
-/// The most networks that are told apart. Two share one rarely, and not by a client's choice: the
-/// hash has a random key.
+/// The most networks that are distinguished. Two share one rarely, and not by a client's choice:
+/// the hash has a random key.
 const MAX_BUCKETS: u64 = 1 << 16;
 /// The shortest time between two log lines for one reason.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);

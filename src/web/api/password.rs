@@ -103,7 +103,6 @@ fn respond(
     }
 }
 
-/// The problems of a password change.
 struct PasswordProblems;
 
 impl IntoResponses for PasswordProblems {

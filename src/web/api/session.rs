@@ -84,7 +84,6 @@ fn bearer(parts: &Parts, state: &AppState) -> Option<SessionToken> {
     state.open_token(token, Audience::Api)
 }
 
-/// The problems of reading a session.
 struct SessionProblems;
 
 impl IntoResponses for SessionProblems {

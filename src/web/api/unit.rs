@@ -222,7 +222,6 @@ impl From<NewLogin> for NewLoginView {
     }
 }
 
-/// The problems of a unit change.
 struct UnitProblems;
 
 impl IntoResponses for UnitProblems {

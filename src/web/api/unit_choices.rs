@@ -111,7 +111,6 @@ impl From<UnitChoice> for UnitChoiceView {
     }
 }
 
-/// The problems of reading the choices.
 struct UnitChoicesProblems;
 
 impl IntoResponses for UnitChoicesProblems {

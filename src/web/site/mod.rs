@@ -60,7 +60,6 @@ pub(super) use error_layer::render_error_page;
 pub(super) use frame::PageFrames;
 pub(super) use language_layer::choose_language;
 
-/// Every page.
 fn pages() -> [Route<'static, AppState>; 19] {
     [
         ("/", get(top::show)),

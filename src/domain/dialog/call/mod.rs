@@ -26,7 +26,8 @@ use crate::auth_unit::AuthUnit;
 use crate::phone_number::PhoneNumber;
 use crate::rules;
 
-/// How long the database may take, so that the caller hears `trouble` in time (`P15`).
+/// How long a look-up, or hashing and storing, may take, so that the caller hears `trouble` in time
+/// (`P15`).
 const REPLY_TIMEOUT: Duration = rules::TROUBLE_TIMEOUT.saturating_sub(Duration::from_secs(2));
 
 /// One call's dialog.

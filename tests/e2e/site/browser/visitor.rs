@@ -39,7 +39,7 @@ pub enum Manner {
 }
 
 impl Manner {
-    /// The manners of a story that is told in each of them.
+    /// The manners of a story that is walked in each of them.
     pub const ALL: [Self; 3] = [Self::Pointer, Self::WithoutScript, Self::Keyboard];
 }
 
