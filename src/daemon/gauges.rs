@@ -40,18 +40,18 @@ async fn take_censuses(site: &Db, idle: Duration) -> Infallible {
         let began = clock::now();
         let census = site.census(idle).await;
         let took = clock::now().saturating_duration_since(began);
-        let longest = took.saturating_mul(CENSUS_INTERVAL_FACTOR);
+        let rest = took.saturating_mul(CENSUS_INTERVAL_FACTOR);
         let wait = match census {
             Ok(census) => {
                 for (kind, state, number) in census.credentials {
                     gauge!(CREDENTIALS, "kind" => kind, "state" => state).set(to_f64(number));
                 }
                 gauge!(SESSIONS).set(to_f64(census.sessions));
-                longest.max(CENSUS_INTERVAL)
+                rest.max(CENSUS_INTERVAL)
             }
             Err(error) => {
                 debug!(%error, "could not count credentials and sessions");
-                longest.max(CENSUS_RETRY_INTERVAL)
+                rest.max(CENSUS_RETRY_INTERVAL)
             }
         };
         tokio::time::sleep(wait).await;

@@ -101,6 +101,31 @@ async fn w5_the_clean_up_leaves_locked_rows_for_the_next_run() {
     assert!(scene.column(sessions).await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_census_counts_all_credentials_and_sessions_in_parts() {
+    let scene = DatabaseScene::new().await;
+    fill(&scene.owner).await;
+    let states = "UPDATE session SET created_at = now() WHERE contract_number <= '0300012345';
+        UPDATE session SET last_seen_at = now() - interval '15 minutes'
+        WHERE contract_number <= '0300000045';
+        UPDATE credential SET set_at = now() - interval '24 hours'
+        WHERE login_number <= '0300011000';
+        UPDATE credential SET password_hash = NULL, voided_at = now()
+        WHERE login_number > '0300029000';
+        UPDATE credential SET kind = 'password' WHERE login_number > '0300020000'";
+    scene.owner.batch_execute(states).await.unwrap();
+    let census = scene.db.census(domain::rules::SESSION_IDLE_TIMEOUT).await.unwrap();
+    assert_eq!(census.sessions, 12_300);
+    let expected = [
+        ("temporary", "good", 9_000),
+        ("temporary", "expired", 11_000),
+        ("temporary", "void", 0),
+        ("password", "good", 9_000),
+        ("password", "void", 1_000),
+    ];
+    assert_eq!(census.credentials, expected);
+}
+
 /// Contracts of one number each beside that of the scene, each with a temporary password and a
 /// session; idempotency keys and audit rows. All are as old as possible.
 async fn fill(owner: &Client) {
