@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use karipass_lab::child;
 use karipass_lab::postgres::ShutdownMode;
 use serde_json::{Value, json};
 
@@ -75,8 +76,8 @@ async fn r_watched_calls_take_the_place_of_those_before_on_a_terminal() {
     let karipass = database.karipass(Path::new(KARIPASS));
     let variables = karipass.get_envs().filter_map(|(name, value)| Some((name, value?)));
     let watch = format!("stty rows 6 cols 40; exec {KARIPASS} calls --watch");
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
+    let mut command = child::server("KILL", &[]);
+    command.args(["script", "--quiet", "--return", "--command", &watch, "/dev/null"]);
     command.envs(variables).env("TZ", "UTC").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut terminal = command.spawn().unwrap();
     let mut output = BufReader::new(terminal.stdout.take().unwrap());

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
+use karipass_lab::child;
 use serde_json::Value;
 
 use super::Whole;
@@ -61,7 +62,8 @@ fn karipass_logs_follows_a_file_that_grows_and_is_rotated() {
         format!(r#"{{"timestamp":"2026-01-01T00:00:0{number}Z","level":"INFO","message":"x"}}"#)
     };
     fs::write(&file, line(1) + "\n").unwrap();
-    let mut following = Command::new(KARIPASS)
+    let mut following = child::server("KILL", &[])
+        .arg(KARIPASS)
         .args(["--json", "logs", "--follow", "--since", "2000-01-01"])
         .arg(&file)
         .stdout(Stdio::piped())
