@@ -149,10 +149,8 @@ async fn print(
 /// Prints new rows. A row gets its time at insertion but appears at the commit, so each query
 /// reaches back by the duration of the longest transaction.
 async fn follow(selection: &AuditSelection, db: &Db, output: Printer) -> anyhow::Result<()> {
-    let start = match selection.since {
-        Some(since) => since,
-        None => db.now().await?,
-    };
+    let now = db.now().await?;
+    let start = selection.since.unwrap_or(now);
     let mut filter = AuditFilter { since: Some(start), ..filter(selection) };
     let mut printed: BTreeSet<(Timestamp, i64)> = BTreeSet::new();
     let mut newest = start;

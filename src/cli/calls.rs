@@ -28,20 +28,22 @@ pub(super) async fn run(
     db: &Db,
     output: Printer,
 ) -> anyhow::Result<ExitStatus> {
-    if !watch {
-        show(&db.daemon_calls().await?, None, output)?;
-        return Ok(ExitStatus::Success);
-    }
+    let mut daemons = Some(db.daemon_calls().await?);
     let mut outage = Outage::default();
     loop {
-        let daemons = db.daemon_calls().await.map_err(anyhow::Error::from);
-        if let Some(daemons) = outage.survive(daemons)?
-            && !show(&daemons, screen(), output)?
+        let screen = watch.then(screen).flatten();
+        if let Some(daemons) = &daemons
+            && !show(daemons, screen, output)?
         {
-            return Ok(ExitStatus::Success);
+            break;
+        }
+        if !watch {
+            break;
         }
         tokio::time::sleep(WATCH_INTERVAL).await;
+        daemons = outage.survive(db.daemon_calls().await.map_err(Into::into))?;
     }
+    Ok(ExitStatus::Success)
 }
 
 /// The size of the terminal, if the output is one.
